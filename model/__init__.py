@@ -1,0 +1,1 @@
+"""What training and serving share: encoders, network, checkpoint."""

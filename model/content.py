@@ -1,0 +1,33 @@
+"""What an item shows of itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray: TypeAlias = NDArray[np.float32]
+BoolArray: TypeAlias = NDArray[np.bool_]
+Scalar: TypeAlias = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """An item as a shop describes it: words, a picture's file, attributes."""
+
+    title: str = ""
+    text: str = ""
+    image: bytes | None = None
+    attributes: Mapping[str, Scalar] = field(default_factory=dict)
+
+    def words(self, fields: Sequence[str]) -> str:
+        """
+        The words that text encoders read; blank when the item has none.
+
+        Args:
+            fields: names among `title`, `text` and the attributes, in reading order.
+        """
+        known = {"title": self.title, "text": self.text}
+        parts = [known.get(name, self.attributes.get(name)) for name in fields]
+        return ". ".join(stripped for part in parts if part is not None and (stripped := str(part).strip()))

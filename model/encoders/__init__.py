@@ -1,0 +1,1 @@
+"""Frozen encoders: raw content in, features out."""

@@ -1,0 +1,49 @@
+"""From a name in a training config or a manifest to an encoder."""
+
+from model.encoders.spec import Encoder, Kind
+from model.errors import EncoderUnavailable
+
+ACCEPTED = (
+    "minilm, efficientnet-lite0, lexical, sentence-text:FOLDER_OR_HUB_ID, sentence-image:FOLDER_OR_HUB_ID, "
+    "or for tests hash-text:DIM and hash-image:DIM"
+)
+
+
+def make_encoder(name: str, device: str = "cpu") -> Encoder:
+    """
+    The encoder of a name; its packages are imported now and not before.
+
+    Args:
+        name: see `ACCEPTED`.
+        device: `cpu` or `cuda`, as torch names them.
+
+    Raises:
+        EncoderUnavailable: no such name, or what it needs is missing.
+        FileHashMismatch: a packaged encoder's weights are not the known ones.
+    """
+    if name == "efficientnet-lite0":
+        from model.encoders.efficientnet import EfficientNetLite0
+
+        return EfficientNetLite0(device)
+    if name == "minilm":
+        from model.encoders.sentence import minilm
+
+        return minilm(device)
+    if name == "lexical":
+        from model.encoders.lexical import LexicalEncoder
+
+        return LexicalEncoder()
+    family, _, source = name.partition(":")
+    if family in ("sentence-text", "sentence-image") and source:
+        from model.encoders.sentence import SentenceEncoder, find_folder
+
+        return SentenceEncoder(find_folder(source), _kind(family), encoder_id="sentence-transformers", device=device)
+    if family in ("hash-text", "hash-image") and source.isdecimal() and 1 <= int(source) <= 4096:
+        from model.encoders.hashing import HashEncoder
+
+        return HashEncoder(_kind(family), int(source))
+    raise EncoderUnavailable(name, f"accepted are {ACCEPTED}")
+
+
+def _kind(family: str) -> Kind:
+    return Kind(family.rpartition("-")[2])

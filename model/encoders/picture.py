@@ -1,0 +1,63 @@
+"""From a picture's file to pixels, within bounds, the same way in training and serving."""
+
+import io
+import warnings
+
+from PIL import Image, ImageOps
+
+from model.errors import ImageTooLarge, UnreadableImage
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+MAX_PIXELS = 50_000_000
+"""More than any camera phone in use sends; 150 MB once decoded."""
+
+DECODING = "jpeg drafted to >=512, EXIF rotation, alpha over white, RGB"
+"""What happens here to every picture: part of each image encoder's spec."""
+
+
+def decode_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """
+    The picture as upright RGB, shrunk while decoding where the format can.
+
+    The size is checked before a pixel is decoded.
+
+    Raises:
+        UnreadableImage: not a JPEG, PNG or WebP, or damaged.
+        ImageTooLarge: more than `max_pixels`.
+    """
+    with warnings.catch_warnings():
+        # Pillow only warns of a decompression bomb; our own limit refuses it.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return _decode(data, max_pixels)
+
+
+def _decode(data: bytes, max_pixels: int) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        if image.width * image.height > max_pixels:
+            raise ImageTooLarge(pixels=image.width * image.height, limit=max_pixels)
+        image.draft("RGB", (512, 512))  # a JPEG shrinks by 2, 4 or 8 while decoding; others ignore it
+        image.load()
+        return _flatten(ImageOps.exif_transpose(image))
+    except Image.DecompressionBombError as error:
+        raise ImageTooLarge(pixels=2 * MAX_PIXELS, limit=max_pixels) from error
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, AttributeError) as error:
+        # Pillow's decoders raise all of these on damaged files.
+        raise UnreadableImage(_reason(error)) from error
+
+
+def _flatten(image: Image.Image) -> Image.Image:
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        white = Image.new("RGBA", layered.size, "white")
+        image = Image.alpha_composite(white, layered)
+    return image.convert("RGB")
+
+
+def _reason(error: Exception) -> str:
+    message = str(error)
+    if "cannot identify image file" in message:
+        return "it is not a JPEG, PNG or WebP"
+    if "truncated" in message:
+        return "it is truncated"
+    return f"it is damaged ({type(error).__name__})"

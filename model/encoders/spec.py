@@ -1,0 +1,99 @@
+"""What an encoder is, and what makes two of them the same one."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol, Self, TypeAlias
+
+from PIL import Image
+
+from model.errors import CheckpointFormat, EncoderMismatch
+from model.features import Encoding
+
+Raw: TypeAlias = str | Image.Image
+"""What one encoder reads of one item: its words, or its decoded picture."""
+
+
+class Kind(StrEnum):
+    """Which part of an item's content a modality is made of."""
+
+    IMAGE = "image"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSpec:
+    """
+    Everything that decides an encoder's output, the machine and its backend apart.
+
+    Two encoders of equal fingerprint give the same features up to rounding.
+    """
+
+    id: str
+    kind: Kind
+    dim: int
+    precision: str
+    preprocessing: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of each file of weights and configuration, by name."""
+    sparse: bool = False
+    """Nearly all of its output is zero: kept as positions and values."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over all fields, hexadecimal."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    def require_same(self, modality: str, other: Self) -> None:
+        """
+        Raises:
+            EncoderMismatch: naming the first field in which `other` differs from this.
+        """
+        mine, theirs = asdict(self), asdict(other)
+        for name, expected in mine.items():
+            if theirs[name] != expected:
+                raise EncoderMismatch(modality, name, expected=expected, got=theirs[name])
+
+    @classmethod
+    def read(cls, fields: Mapping[str, object]) -> Self:
+        """
+        The spec that a manifest holds.
+
+        Raises:
+            CheckpointFormat: a field is missing, unknown or of the wrong kind.
+        """
+        try:
+            return cls(**{**fields, "kind": Kind(str(fields["kind"]))})  # type: ignore[arg-type]
+        except (TypeError, KeyError, ValueError) as error:
+            raise CheckpointFormat("encoders", expected="a complete encoder spec", got=str(error)) from error
+
+
+class Encoder(Protocol):
+    """A frozen network from raw content to features."""
+
+    @property
+    def spec(self) -> EncoderSpec: ...
+
+    @property
+    def backend(self) -> str:
+        """What computes it, such as `torch/cpu`: recorded, not part of the fingerprint."""
+        ...
+
+    def encode(self, raws: Sequence[Raw]) -> Encoding:
+        """
+        Args:
+            raws: B of the spec's kind, none blank. One thread at a time.
+
+        Returns:
+            (B, dim) float32, rows of length 1; a `csr_array` when the spec says sparse.
+        """
+        ...
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

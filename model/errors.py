@@ -1,0 +1,157 @@
+"""
+All that Thaw raises on purpose, and what belongs to the model.
+
+ProjectError
+├── ContentError              an item's content cannot be used
+│   ├── NothingPresent            neither picture nor words
+│   ├── UnreadableImage           not a picture, truncated, or of a format we do not read
+│   └── ImageTooLarge             more pixels than the limit
+├── EncoderError              an encoder cannot be made or trusted
+│   ├── EncoderUnavailable        its package or folder is not there
+│   ├── FileHashMismatch          its bytes are not the ones we know
+│   ├── EncoderMismatch           it is not the encoder that the checkpoint was trained with
+│   └── ProbeMismatch             it encodes the checkpoint's probes differently
+├── CheckpointError           a checkpoint cannot be read or written
+│   ├── CheckpointMissing         no checkpoint there
+│   ├── CheckpointCorrupt         a file is missing or its hash differs
+│   ├── CheckpointFormat          a field of the manifest does not fit this version
+│   └── CheckpointExists          something is already there
+├── DimensionMismatch         an array has the wrong width
+└── ColdItemInTraining        something cold reached a loss or the sampler
+
+The service's own errors are in service/errors.py, training's in training/errors.py.
+"""
+
+from pathlib import Path
+
+
+class ProjectError(Exception):
+    """The root of all that Thaw raises on purpose."""
+
+
+class ContentError(ProjectError):
+    """An item's content cannot be used; `field` names the part."""
+
+    field = "content"
+
+
+class NothingPresent(ContentError):
+    """The item has no modality at all."""
+
+    def __init__(self) -> None:
+        super().__init__("the item has neither a picture nor any words: give at least one of them")
+
+
+class UnreadableImage(ContentError):
+    """The bytes are not a picture that can be decoded."""
+
+    field = "image"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the picture cannot be read: {reason}; a whole JPEG, PNG or WebP file is accepted")
+
+
+class ImageTooLarge(ContentError):
+    """The picture has more pixels than the limit; nothing of it was decoded."""
+
+    field = "image"
+
+    def __init__(self, *, pixels: int, limit: int) -> None:
+        self.pixels, self.limit = pixels, limit
+        super().__init__(f"the picture has {pixels:,} pixels, over the limit of {limit:,}")
+
+
+class EncoderError(ProjectError):
+    """An encoder cannot be made or trusted."""
+
+
+class EncoderUnavailable(EncoderError):
+    """What the encoder needs is not on this machine."""
+
+    def __init__(self, encoder: str, reason: str) -> None:
+        self.encoder, self.reason = encoder, reason
+        super().__init__(f"the encoder {encoder!r} cannot be made: {reason}")
+
+
+class FileHashMismatch(EncoderError):
+    """A file of weights is not the file we know."""
+
+    def __init__(self, path: Path, *, expected: str, got: str) -> None:
+        self.path, self.expected, self.got = path, expected, got
+        super().__init__(f"{path.name} has SHA-256 {got}, expected {expected}: the package is not the one Thaw was built on")
+
+
+class EncoderMismatch(EncoderError):
+    """The encoder here differs from the checkpoint's in `field`."""
+
+    def __init__(self, modality: str, field: str, *, expected: object, got: object) -> None:
+        self.modality, self.field, self.expected, self.got = modality, field, expected, got
+        super().__init__(
+            f"the {modality} encoder's {field} is {got!r}, the checkpoint was trained with {expected!r}: "
+            "serve with the encoder of training, or train again"
+        )
+
+
+class ProbeMismatch(EncoderError):
+    """The encoder has the right fingerprint and gives other features."""
+
+    def __init__(self, modality: str, *, cosine: float, limit: float) -> None:
+        self.modality, self.cosine, self.limit = modality, cosine, limit
+        super().__init__(
+            f"the {modality} encoder gives the checkpoint's probes at cosine {cosine:.6f}, below {limit}: "
+            "its libraries or device compute something else than in training"
+        )
+
+
+class CheckpointError(ProjectError):
+    """A checkpoint cannot be read or written; `path` says which."""
+
+
+class CheckpointMissing(CheckpointError):
+    """There is no checkpoint at the path."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(f"no checkpoint at {path}: it holds no manifest.json; `thaw train` makes one")
+
+
+class CheckpointCorrupt(CheckpointError):
+    """A file of the checkpoint is missing or damaged."""
+
+    def __init__(self, path: Path, file: str, reason: str) -> None:
+        self.path, self.file, self.reason = path, file, reason
+        super().__init__(f"the checkpoint at {path} is damaged: {file} {reason}")
+
+
+class CheckpointFormat(CheckpointError):
+    """A field of the manifest is not what this version reads."""
+
+    def __init__(self, field: str, *, expected: object, got: object) -> None:
+        self.field, self.expected, self.got = field, expected, got
+        super().__init__(f"the checkpoint's {field} is {got!r}, expected {expected!r}")
+
+
+class CheckpointExists(CheckpointError):
+    """The path already holds something; it was left as it is."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(f"{path} already exists: choose another --out, or pass --overwrite to replace it")
+
+
+class DimensionMismatch(ProjectError):
+    """An array has another width than what it is put into."""
+
+    def __init__(self, *, expected: int, got: int) -> None:
+        self.expected, self.got = expected, got
+        super().__init__(f"expected {expected} dimensions, got {got}")
+
+
+class ColdItemInTraining(ProjectError):
+    """A cold item reached a loss or the sampler: its numbers would be worthless."""
+
+    def __init__(self, rows: list[int]) -> None:
+        self.rows = rows
+        shown = ", ".join(map(str, rows[:5]))
+        super().__init__(f"{len(rows)} cold item(s) reached training, rows {shown}: nothing about a cold item may be learned from")

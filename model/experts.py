@@ -1,0 +1,177 @@
+"""A view's mixture of experts: what one part of an item's content says about it."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from model.config import LensConfig, MamexConfig, ViewConfig
+
+
+class Lens(nn.Module):
+    """How a view reads one modality: as its features are, times a scale."""
+
+    def __init__(self, dim: int, scale: float) -> None:
+        super().__init__()
+        self.width, self.scale, self.routing_width = dim, scale, dim
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, d) to (B, R): what experts see."""
+        return self.scale * features
+
+    def route(self, features: Tensor) -> Tensor:
+        """(B, d) to (B, routing_width): what the router sees."""
+        return features
+
+
+class LandmarkLens(Lens):
+    """
+    An item's likeness to landmarks: `scale * exp(-|x - z|^2)` for each landmark z.
+
+    Rows are centred on the warm items' mean and brought to length 1 first. Linear experts on this are
+    kernel machines, whose cost grows with the landmarks and not with the catalogue.
+
+    Source: Williams and Seeger, "Using the Nystrom Method to Speed Up Kernel Machines", NIPS 2000.
+    """
+
+    centre: Tensor
+    points: Tensor
+
+    def __init__(self, dim: int, scale: float, landmarks: int) -> None:
+        super().__init__(landmarks, scale)
+        self.routing_width = dim
+        self.register_buffer("centre", torch.zeros(dim))
+        self.register_buffer("points", torch.zeros(landmarks, dim))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, d) to (B, L), each in (0, scale]."""
+        cosine = self.place(features) @ self.points.T  # (B, L)
+        return self.scale * torch.exp(2.0 * cosine - 2.0)
+
+    def route(self, features: Tensor) -> Tensor:
+        return self.place(features)
+
+    def place(self, features: Tensor) -> Tensor:
+        """Centred features of length 1, (B, d): what landmarks are made of."""
+        return nn.functional.normalize(features - self.centre, dim=-1)
+
+
+class VocabularyLens(Lens):
+    """
+    The places of a sparse modality that warm items share, each with its weight, brought to length `scale`.
+
+    A term that training never saw twice says nothing here.
+    """
+
+    places: Tensor
+    weights: Tensor
+
+    def __init__(self, scale: float, vocabulary: int) -> None:
+        super().__init__(vocabulary, scale)
+        self.routing_width = 0  # a router over thousands of terms would learn them by heart
+        self.register_buffer("places", torch.arange(vocabulary))
+        self.register_buffer("weights", torch.ones(vocabulary))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, d) in COO layout to (B, R) dense."""
+        rows, places = features.indices()
+        at = torch.searchsorted(self.places, places).clamp_max(self.width - 1)
+        known = self.places[at] == places
+        dense = torch.zeros(features.shape[0], self.width, device=places.device)
+        dense[rows[known], at[known]] = features.values()[known] * self.weights[at[known]]
+        return self.scale * nn.functional.normalize(dense, dim=-1)
+
+    def route(self, features: Tensor) -> Tensor:
+        return torch.zeros(features.shape[0], 0, device=features.device)
+
+
+class Router(nn.Module):
+    """Linear logits over a view's experts; a bias alone where there is nothing to route by."""
+
+    def __init__(self, width: int, experts: int) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(max(width, 1))
+        self.weight = nn.Parameter(torch.empty(experts, width).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(experts))
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """(B, routing width) to (B, K)."""
+        return seen @ self.weight.T + self.bias
+
+
+class Mixture(nn.Module):
+    """
+    Experts of one view, a router over them, the best `top_k` of them active.
+
+    Source: Mamex (arXiv 2508.08042), modality-specific mixture of experts; top-k routing after Shazeer et al.,
+        "Outrageously Large Neural Networks", ICLR 2017, without its noise.
+    """
+
+    def __init__(self, lenses: Sequence[Lens], view: ViewConfig, *, positions: Sequence[int], width: int) -> None:
+        """
+        Args:
+            lenses: one for each modality that the view reads.
+            positions: of these modalities among all of the network's.
+            width: D, of the output.
+        """
+        super().__init__()
+        self._positions, self._top_k = list(positions), view.top_k
+        self.lenses = nn.ModuleList(lenses)
+        reach = sum(lens.width for lens in lenses)
+        bound = 1 / math.sqrt(reach)
+        self.router = Router(sum(lens.routing_width for lens in lenses), view.experts)
+        self.weight = nn.Parameter(torch.empty(view.experts, width, reach).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(view.experts, width).uniform_(-bound, bound))
+
+    def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """
+        Args:
+            features: M tensors (B, d_m) float, of all modalities.
+
+        Returns:
+            The view's output (B, D), its experts' weights (B, K) whose rows sum to 1 and are 0 outside
+            the top k, and the router's log weights (B, K) over all experts.
+        """
+        seen = self.read(features)  # (B, R)
+        logits: Tensor = self.router(self.route(features))  # (B, K)
+        weights = top_k_softmax(logits, self._top_k)  # (B, K)
+        outputs = torch.einsum("br,kdr->bkd", seen, self.weight) + self.bias  # (B, K, D)
+        return (weights[:, :, None] * outputs).sum(dim=1), weights, logits.log_softmax(dim=-1)
+
+    def read(self, features: Sequence[Tensor]) -> Tensor:
+        """What the experts see of B items: each of the view's modalities through its lens, side by side, (B, R)."""
+        return torch.cat([lens(features[at]) for lens, at in self._pairs()], dim=-1)
+
+    def route(self, features: Sequence[Tensor]) -> Tensor:
+        """What the router sees of B items, (B, routing width)."""
+        return torch.cat([lens.route(features[at]) for lens, at in self._pairs()], dim=-1)
+
+    def _pairs(self) -> list[tuple[Lens, int]]:
+        return [(lens, at) for lens, at in zip(self.lenses, self._positions, strict=True) if isinstance(lens, Lens)]
+
+
+def top_k_softmax(logits: Tensor, k: int) -> Tensor:
+    """Softmax over the k largest of each row of (B, K), exactly 0 elsewhere; exactly k stay where logits are equal."""
+    if k >= logits.shape[-1]:
+        return logits.softmax(dim=-1)
+    chosen = logits.topk(k, dim=-1).indices  # (B, k)
+    mask = torch.zeros_like(logits, dtype=torch.bool).scatter_(-1, chosen, True)
+    return logits.masked_fill(~mask, float("-inf")).softmax(dim=-1)
+
+
+def make_mixture(config: MamexConfig, view: ViewConfig) -> Mixture:
+    """The mixture that a view's config describes, with random weights."""
+    positions = config.positions(view)
+    dims = [config.modalities[position].dim for position in positions]
+    lenses = [make_lens(lens, dim) for lens, dim in zip(view.lenses, dims, strict=True)]
+    return Mixture(lenses, view, positions=positions, width=config.width)
+
+
+def make_lens(config: LensConfig, dim: int) -> Lens:
+    """The lens that a config describes, its landmarks or vocabulary still empty."""
+    if config.landmarks:
+        return LandmarkLens(dim, config.scale, config.landmarks)
+    if config.vocabulary:
+        return VocabularyLens(config.scale, config.vocabulary)
+    return Lens(dim, config.scale)

@@ -1,0 +1,104 @@
+"""ItemTower: raw content in, features, embeddings out, as numpy arrays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.content import Content, FloatArray
+from model.content_encoder import ContentEncoder, Prepared
+from model.encoders.picture import MAX_PIXELS
+from model.encoders.spec import Encoder
+from model.errors import DimensionMismatch
+from model.features import Features
+from model.mamex import Mamex
+
+_EMBED_CHUNK = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """B items' embeddings, and how they came about."""
+
+    embeddings: FloatArray
+    """(B, D) float32."""
+    gate: FloatArray
+    """(B, V) float32: weights of the views, 0 where missing, rows sum to 1."""
+    experts: tuple[FloatArray, ...]
+    """V arrays (B, K_v) float32: weights of a view's experts; meaningless where the view is missing."""
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+
+class ItemTower:
+    """
+    Everything from content to item embedding: the one piece of code for it, in training and serving.
+
+    `prepare` may run in many threads; `encode` and `embed` in one at a time.
+    """
+
+    def __init__(self, encoders: Mapping[str, Encoder], mamex: Mamex, text_fields: Sequence[str]) -> None:
+        """
+        Args:
+            encoders: by modality, one for each of the network's.
+            text_fields: what text encoders read of an item: `title`, `text`, names of attributes.
+
+        Raises:
+            DimensionMismatch: an encoder's features do not fit the network.
+        """
+        for modality in mamex.config.modalities:
+            got = encoders[modality.name].spec.dim
+            if got != modality.dim:
+                raise DimensionMismatch(expected=modality.dim, got=got)
+        self._reader = ContentEncoder({name: encoders[name] for name in mamex.config.modality_names}, text_fields)
+        self._mamex = mamex.eval()
+        self.views = tuple(view.name for view in mamex.config.views)
+        self.width = mamex.config.width
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """The encoders' fingerprints, by modality in the network's order."""
+        return {name: encoder.spec.fingerprint for name, encoder in self._reader.encoders.items()}
+
+    def prepare(self, content: Content, max_pixels: int = MAX_PIXELS) -> Prepared:
+        """What the encoders will read of an item; see `ContentEncoder.prepare`."""
+        return self._reader.prepare(content, max_pixels)
+
+    def encode(self, items: Sequence[Prepared]) -> Features:
+        """The features of B prepared items."""
+        return self._reader.encode(items)
+
+    @torch.inference_mode()
+    def embed(self, features: Features) -> Embedded:
+        """
+        The embeddings of B items from their features.
+
+        Raises:
+            NothingPresent: an item has no modality.
+        """
+        rows = range(0, max(len(features), 1), _EMBED_CHUNK)
+        chunks = [self._embed_chunk(features.take(slice(row, row + _EMBED_CHUNK))) for row in rows]
+        experts = zip(*(chunk.experts for chunk in chunks), strict=True)
+        return Embedded(
+            np.concatenate([chunk.embeddings for chunk in chunks]),
+            np.concatenate([chunk.gate for chunk in chunks]),
+            tuple(np.concatenate(view) for view in experts),
+        )
+
+    def _embed_chunk(self, features: Features) -> Embedded:
+        output = self._mamex(*features.tensors())
+        experts = tuple(_to_numpy(weights) for weights in output.experts)
+        return Embedded(_to_numpy(output.embedding), _to_numpy(output.log_gate.exp()), experts)
+
+
+def limit_threads(threads: int) -> None:
+    """How many cores torch may use in this process; set it once, before the first tower."""
+    torch.set_num_threads(threads)
+
+
+def _to_numpy(tensor: Tensor) -> FloatArray:
+    array: FloatArray = tensor.cpu().numpy()
+    return array

@@ -1,0 +1,1 @@
+"""The online half: items in, rankings out, over HTTP."""

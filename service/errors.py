@@ -1,0 +1,180 @@
+"""
+The errors of serving, and the status each becomes.
+
+ProjectError (model/errors.py)
+├── ContentError …            what is wrong with an item's content: 422
+└── ServiceError
+    ├── BadRequest                the request is not of the form: `field` says where
+    │   ├── MalformedBody             not JSON, or not multipart
+    │   ├── InvalidField              a field's value is refused
+    │   └── UnsupportedContentType    neither JSON nor multipart
+    ├── BodyTooLarge              more bytes than the limit
+    ├── BodyTooSlow               the body did not arrive in time
+    ├── UnknownItem, UnknownUser  nothing is held under this id
+    ├── Overloaded                a queue is full: try again
+    ├── Closing                   the service is stopping
+    ├── StoreUnavailable          the store cannot write or read
+    ├── StoreInUse                another process serves from this store
+    └── SettingsError             a THAW_ variable has a bad value
+"""
+
+from dataclasses import dataclass
+
+from model.errors import ContentError, ImageTooLarge, NothingPresent, ProjectError, UnreadableImage
+
+
+class ServiceError(ProjectError):
+    """The root of what the service raises on purpose."""
+
+    field: str | None = None
+
+
+class BadRequest(ServiceError):
+    """The request is not of the form."""
+
+
+class MalformedBody(BadRequest):
+    """The body cannot be parsed."""
+
+    field = "body"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the body cannot be read: {reason}")
+
+
+class InvalidField(BadRequest):
+    """One field's value is refused."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        self.field, self.reason = field, reason
+        super().__init__(f"{field}: {reason}")
+
+
+class UnsupportedContentType(BadRequest):
+    """The body is of a type that this route does not read."""
+
+    field = "content-type"
+
+    def __init__(self, got: str) -> None:
+        self.got = got
+        super().__init__(f"the content type is {got!r}: application/json and multipart/form-data are accepted")
+
+
+class BodyTooLarge(ServiceError):
+    """The body has more bytes than the limit; it was not read to its end."""
+
+    field = "body"
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(f"the body is over the limit of {limit:,} bytes (THAW_MAX_BODY_BYTES)")
+
+
+class BodyTooSlow(ServiceError):
+    """The body did not arrive in time."""
+
+    field = "body"
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(f"the body did not arrive within {seconds:g} seconds")
+
+
+class UnknownItem(ServiceError):
+    """No item of this id was posted."""
+
+    field = "item_id"
+
+    def __init__(self, item_id: str) -> None:
+        self.item_id = item_id
+        super().__init__(f"no item {item_id!r} was posted")
+
+
+class UnknownUser(ServiceError):
+    """Nothing is known of this user."""
+
+    field = "user_id"
+
+    def __init__(self, user_id: str) -> None:
+        self.user_id = user_id
+        super().__init__(f"the user {user_id!r} is not in the checkpoint; fallback=true ranks for the prior user instead")
+
+
+class Overloaded(ServiceError):
+    """A queue is full; nothing was taken."""
+
+    retry_after_seconds = 1
+
+    def __init__(self, queue: str, *, waiting: int) -> None:
+        self.queue, self.waiting = queue, waiting
+        super().__init__(f"{waiting} requests already wait for {queue}: try again in a second")
+
+
+class Closing(ServiceError):
+    """The service is stopping; nothing was taken."""
+
+    retry_after_seconds = 5
+
+    def __init__(self, queue: str) -> None:
+        super().__init__(f"the service is stopping and {queue} takes no more work")
+
+
+class StoreUnavailable(ServiceError):
+    """The store cannot be read or written; nothing was acknowledged."""
+
+    retry_after_seconds = 5
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the store does not answer: {reason}")
+
+
+class StoreInUse(ServiceError):
+    """Another process holds the store."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"another process serves from {path}: stop it, or set THAW_STORE_URL to another place")
+
+
+class SettingsError(ServiceError):
+    """A setting has a bad value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """How one kind of error is told to a client (RFC 9457)."""
+
+    status: int
+    type: str
+    """The end of the stable `type`, `urn:thaw:problem:<type>`."""
+    title: str
+
+
+# From the particular to the general: the first that fits is used.
+PROBLEMS: dict[type[ProjectError], Problem] = {
+    NothingPresent: Problem(422, "nothing-present", "The item has no content"),
+    UnreadableImage: Problem(422, "unreadable-image", "The picture cannot be read"),
+    ImageTooLarge: Problem(422, "image-too-large", "The picture has too many pixels"),
+    ContentError: Problem(422, "unusable-content", "The content cannot be used"),
+    UnsupportedContentType: Problem(415, "unsupported-content-type", "This content type is not read here"),
+    MalformedBody: Problem(400, "malformed-body", "The body cannot be read"),
+    InvalidField: Problem(422, "invalid-field", "A field's value is refused"),
+    BadRequest: Problem(400, "bad-request", "The request cannot be understood"),
+    BodyTooLarge: Problem(413, "body-too-large", "The body is too large"),
+    BodyTooSlow: Problem(408, "body-too-slow", "The body came too slowly"),
+    UnknownItem: Problem(404, "unknown-item", "No such item"),
+    UnknownUser: Problem(404, "unknown-user", "No such user"),
+    Overloaded: Problem(429, "overloaded", "Too many requests wait already"),
+    Closing: Problem(503, "closing", "The service is stopping"),
+    StoreUnavailable: Problem(503, "store-unavailable", "The store does not answer"),
+    StoreInUse: Problem(503, "store-in-use", "The store is in use"),
+    SettingsError: Problem(500, "bad-setting", "A setting has a bad value"),
+    ServiceError: Problem(500, "internal", "Something went wrong here"),
+    ProjectError: Problem(500, "internal", "Something went wrong here"),
+}
+
+
+def problem_of(error: ProjectError) -> Problem:
+    """The table's entry for an error, by its nearest class."""
+    return next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)

@@ -1,0 +1,1 @@
+"""Items and their embeddings: the truth, from which everything else can be built again."""

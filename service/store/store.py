@@ -1,0 +1,169 @@
+"""The store: writes that share a commit, reads by id and in order."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from typing import TypeAlias
+
+import numpy as np
+import sqlalchemy as sa
+
+from model.content import FloatArray
+from service.batching import Batcher
+from service.errors import StoreUnavailable
+from service.store import tables
+from service.store.engine import lock_store, open_engine, translated
+from service.store.records import Change, Deleted, Put, StoredEmbedding, StoredItem
+
+Operation: TypeAlias = Callable[[sa.Connection], Change]
+
+
+class Store:
+    """
+    Items by id, in SQLite (WAL, synchronous=FULL) or another database by URL.
+
+    A write is durable before its future is done; writes that wait together share a commit.
+    `on_change` sees every change once, after its commit and in commit order, before its future is done.
+    """
+
+    def __init__(self, url: str, on_change: Callable[[Sequence[Change]], None], *, max_waiting: int = 4096) -> None:
+        """
+        Raises:
+            StoreInUse: another process has it open.
+            StoreUnavailable: it cannot be opened, or is of a newer version.
+        """
+        self._lock_file = lock_store(url)
+        self._on_change = on_change
+        with translated():
+            self._engine = open_engine(url)
+            self._change = self._prepare()
+        self._writer: Batcher[Operation, Change] = Batcher("the store", self._commit, max_batch=256, max_waiting=max_waiting)
+
+    @property
+    def waiting(self) -> int:
+        """How many writes no commit has taken yet."""
+        return self._writer.waiting
+
+    def put(self, item: StoredItem) -> "Future[Change]":
+        """
+        Writes an item whole, replacing what was there.
+
+        Raises:
+            Overloaded, Closing: nothing was taken. The future raises StoreUnavailable.
+        """
+        return self._writer.submit(lambda connection: self._put(connection, item))
+
+    def delete(self, item_id: str) -> "Future[Change]":
+        """Removes an item and all that belongs to it; raises as `put` does."""
+        return self._writer.submit(lambda connection: self._delete(connection, item_id))
+
+    def put_embeddings(self, embeddings: Mapping[str, StoredEmbedding]) -> None:
+        """Adds the embeddings of items in one space, by item id; for the time before serving."""
+        with translated(), self._engine.begin() as connection:
+            for item_id, embedding in embeddings.items():
+                tables.write_embedding(connection, item_id, embedding)
+
+    def get(self, item_id: str, space: str) -> StoredItem | None:
+        """One item with its embedding in a space, or None."""
+        found = self.page(after=None, limit=1, space=space, only=item_id)
+        return found[0] if found else None
+
+    def page(self, *, after: str | None, limit: int, space: str, only: str | None = None) -> list[StoredItem]:
+        """Items in the order of their ids, from the first after `after`, with features and embedding."""
+        query = sa.select(tables.items_table).order_by(tables.items_table.c.item_id).limit(limit)
+        if after is not None:
+            query = query.where(tables.items_table.c.item_id > after)
+        if only is not None:
+            query = query.where(tables.items_table.c.item_id == only)
+        with translated(), self._engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+            ids = [row["item_id"] for row in rows]
+            features = tables.read_features(connection, ids)
+            embeddings = tables.read_embeddings(connection, ids, space)
+        return [tables.to_item(row, features.get(row["item_id"], {}), embeddings.get(row["item_id"])) for row in rows]
+
+    def count(self) -> int:
+        """How many items there are."""
+        with translated(), self._engine.connect() as connection:
+            return int(connection.execute(sa.select(sa.func.count()).select_from(tables.items_table)).scalar_one())
+
+    def embeddings(self, space: str, batch: int = 4096) -> Iterator[tuple[list[str], FloatArray]]:
+        """Ids and (B, D) embeddings of all items that have one in the space, in batches."""
+        query = sa.select(tables.embeddings_table.c.item_id, tables.embeddings_table.c.vector).where(tables.embeddings_table.c.space == space)
+        with translated(), self._engine.connect().execution_options(yield_per=batch) as connection:
+            for rows in connection.execute(query).partitions(batch):
+                yield [row.item_id for row in rows], np.stack([np.frombuffer(row.vector, np.float32) for row in rows])
+
+    def without_embedding(self, space: str, batch: int = 512) -> Iterator[list[StoredItem]]:
+        """Items that have no embedding in the space, with their features, in batches."""
+        placed = sa.select(tables.embeddings_table.c.item_id).where(tables.embeddings_table.c.space == space)
+        after = ""
+        while True:
+            query = sa.select(tables.items_table).where(tables.items_table.c.item_id > after, tables.items_table.c.item_id.not_in(placed))
+            with translated(), self._engine.connect() as connection:
+                rows = connection.execute(query.order_by(tables.items_table.c.item_id).limit(batch)).mappings().all()
+                features = tables.read_features(connection, [row["item_id"] for row in rows])
+            if not rows:
+                return
+            yield [tables.to_item(row, features.get(row["item_id"], {}), None) for row in rows]
+            after = rows[-1]["item_id"]
+
+    def drop_other_spaces(self, space: str) -> None:
+        """Forgets the embeddings of every space but one."""
+        with translated(), self._engine.begin() as connection:
+            connection.execute(sa.delete(tables.embeddings_table).where(tables.embeddings_table.c.space != space))
+
+    def ping(self) -> None:
+        """
+        Raises:
+            StoreUnavailable: the store cannot be read.
+        """
+        with translated(), self._engine.connect() as connection:
+            connection.execute(sa.select(tables.meta_table.c.value).limit(1))
+
+    def close(self) -> None:
+        """Finishes the writes that were taken, then lets the store go."""
+        self._writer.close()
+        self._engine.dispose()
+        if self._lock_file is not None:
+            self._lock_file.close()
+
+    def _prepare(self) -> int:
+        """Makes the tables where there are none, and returns the last change number."""
+        with self._engine.begin() as connection:
+            tables.metadata.create_all(connection)
+            found = connection.execute(sa.select(tables.meta_table.c.value).where(tables.meta_table.c.key == "schema_version")).scalar()
+            if found is None:
+                connection.execute(sa.insert(tables.meta_table).values(key="schema_version", value=str(tables.SCHEMA_VERSION)))
+            elif int(found) != tables.SCHEMA_VERSION:
+                raise StoreUnavailable(f"its schema has version {found}, this service reads {tables.SCHEMA_VERSION}")
+            return int(connection.execute(sa.select(sa.func.max(tables.items_table.c.change))).scalar() or 0)
+
+    def _commit(self, operations: Sequence[Operation]) -> Sequence[Change | Exception]:
+        try:
+            with translated(), self._engine.begin() as connection:
+                answers = [operation(connection) for operation in operations]
+        except StoreUnavailable as error:
+            if len(operations) == 1:
+                return [error]
+            # One write that cannot be done must not take the others with it.
+            return [answer for operation in operations for answer in self._commit([operation])]
+        self._on_change(answers)
+        return answers
+
+    def _put(self, connection: sa.Connection, item: StoredItem) -> Put:
+        self._change += 1
+        now = time.time()
+        known = connection.execute(sa.select(tables.items_table.c.created_at).where(tables.items_table.c.item_id == item.item_id)).scalar()
+        created_at = now if known is None else float(known)
+        written = StoredItem(
+            item.item_id, item.title, item.text, item.attributes, item.features, item.embedding, created_at, now
+        )
+        if known is not None:
+            connection.execute(sa.delete(tables.items_table).where(tables.items_table.c.item_id == item.item_id))
+        tables.write_item(connection, written, self._change)
+        return Put(written, created=known is None)
+
+    def _delete(self, connection: sa.Connection, item_id: str) -> Deleted:
+        removed = connection.execute(sa.delete(tables.items_table).where(tables.items_table.c.item_id == item_id))
+        return Deleted(item_id, existed=removed.rowcount > 0)

@@ -1,0 +1,128 @@
+"""The command line of the offline half: `python -m training`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model.encoders.choose import ACCEPTED
+from model.errors import ProjectError
+from training.config import TrainConfig
+from training.data.demo import write_demo
+from training.errors import BadConfig
+from training.evaluate import EvaluateConfig, evaluate
+from training.progress import ConsoleReporter
+from training.report import print_metrics, print_summary
+from training.train import train
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+Data = Annotated[Path, typer.Option("--data", help="A plain data folder: items and interactions tables, pictures.")]
+Cache = Annotated[Path | None, typer.Option(help="Where features are kept; default THAW_CACHE_DIR or ~/.cache/thaw.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Threshold = Annotated[float, typer.Option(help="An interaction of at least this value is a positive.")]
+MaxBadShare = Annotated[float, typer.Option(help="Stop when more than this share of a table's rows is bad.")]
+
+
+@app.command("train")
+def train_command(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="The checkpoint directory to write.")],
+    recipe: Annotated[str, typer.Option(help="thaw or paper.")] = "thaw",
+    seed: Annotated[int, typer.Option(help="The same seed, data and machine give the same checkpoint.")] = 0,
+    split_seed: Annotated[
+        int | None, typer.Option(help="Draw the held-out items at random with this seed, not by the column split.")
+    ] = None,
+    cold_val: Annotated[float, typer.Option(help="Share of items to hold out, where the split is drawn.")] = 0.1,
+    threshold: Threshold = 1.0,
+    text_fields: Annotated[str, typer.Option(help="Columns that text encoders read, in order.")] = "title,text",
+    encoder: Annotated[
+        list[str] | None, typer.Option(help=f"MODALITY=NAME, repeatable; NAME is none or one of {ACCEPTED}.")
+    ] = None,
+    number: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE, repeatable: one of the recipe's numbers.")
+    ] = None,
+    device: Device = "auto",
+    cache: Cache = None,
+    max_bad_share: MaxBadShare = 0.2,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+) -> None:
+    """Train a checkpoint from a plain data folder."""
+    config = TrainConfig(
+        data=data,
+        out=out,
+        recipe=recipe,
+        seed=seed,
+        split_seed=split_seed,
+        cold_val=cold_val,
+        threshold=threshold,
+        text_fields=tuple(name.strip() for name in text_fields.split(",") if name.strip()),
+        encoders=_pairs("--encoder", encoder),
+        numbers=_pairs("--set", number),
+        device=device,
+        cache=cache,
+        max_bad_share=max_bad_share,
+        overwrite=overwrite,
+    )
+    print_summary(train(config, ConsoleReporter()))
+
+
+@app.command("evaluate")
+def evaluate_command(
+    checkpoint: Annotated[Path, typer.Option(help="A checkpoint directory.")],
+    data: Data,
+    split: Annotated[str | None, typer.Option(help="Rank only the items of this split, such as cold_val.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the metrics to this file.")] = None,
+    threshold: Threshold = 1.0,
+    device: Device = "auto",
+    cache: Cache = None,
+    max_bad_share: MaxBadShare = 0.2,
+) -> None:
+    """Rank the items of a folder for the users that a checkpoint knows."""
+    config = EvaluateConfig(checkpoint, data, split, threshold, device, cache, max_bad_share)
+    evaluation = evaluate(config, ConsoleReporter())
+    fields = evaluation.to_fields()
+    print_metrics(fields, f"checkpoint {evaluation.space} on {data}")
+    if evaluation.unknown_users:
+        typer.echo(f"{evaluation.unknown_users:,} users of the folder are not in the checkpoint and were left out")
+    if evaluation.warm_items:
+        typer.echo(f"{evaluation.warm_items:,} candidates are warm in the checkpoint; --split ranks the cold ones alone")
+    if json_file is not None:
+        json_file.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+
+
+@app.command("demo-data")
+def demo_data_command(
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    items: Annotated[int, typer.Option(help="How many items to train on.")] = 400,
+    users: Annotated[int, typer.Option(help="How many users.")] = 300,
+    seed: Annotated[int, typer.Option(help="Another seed, another catalogue.")] = 0,
+) -> None:
+    """Generate the demo catalogue: drawn pictures, made-up words, planted tastes."""
+    write_demo(out, items=items, users=users, seed=seed)
+    typer.echo(f"wrote the demo catalogue to {out}")
+
+
+def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
+    pairs = {}
+    for pair in given or []:
+        name, equals, value = pair.partition("=")
+        if not (name and equals and value):
+            raise BadConfig(f"{option} {pair!r}: write it as NAME=VALUE")
+        pairs[name] = value
+    return pairs
+
+
+def main() -> None:
+    """Runs a command; an error that Thaw raises on purpose is one sentence and exit status 1."""
+    try:
+        app(prog_name="thaw")
+    except ProjectError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""What a recipe may see: warm items alone; and what it is judged by: cold ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from model.content import BoolArray
+from model.errors import ColdItemInTraining
+from model.features import Features
+from training.data.plain import DataFolder, InteractionTable
+from training.errors import NothingLeft
+
+
+@dataclass(frozen=True, slots=True)
+class WarmData:
+    """
+    The items that training learns from, and what users did with them.
+
+    Raises:
+        ColdItemInTraining: when made with a cold item among them.
+    """
+
+    item_ids: Sequence[str]
+    features: Features
+    """Of the I items."""
+    user_ids: Sequence[str]
+    likes: sp.csr_array
+    """(U, I) float32, 1 for a positive; each user has at least one."""
+    seen: sp.csr_array
+    """(U, I) float32, an entry wherever a user met an item: 1 for a positive, 0 for none."""
+    is_cold: BoolArray
+    """(I,) all False: carried along so that samplers and losses can make sure of it."""
+
+    def __post_init__(self) -> None:
+        if self.is_cold.any():
+            raise ColdItemInTraining(np.flatnonzero(self.is_cold).tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class ColdData:
+    """Items held out as cold, and which of the warm data's users liked them."""
+
+    item_ids: Sequence[str]
+    features: Features
+    likes: sp.csr_array
+    """(U, I) float32, rows as in the warm data."""
+
+
+def split_data(folder: DataFolder, features: Features, labels: Sequence[str]) -> tuple[WarmData, ColdData]:
+    """
+    Args:
+        features: of the folder's items, in their order.
+        labels: a split for each item: `warm`, `cold_val`, or another one that is left out.
+
+    Raises:
+        NothingLeft: no warm item with a positive, or no cold one to judge by.
+    """
+    usable = features.present.any(axis=1)
+    warm = np.flatnonzero((np.array(labels) == "warm") & usable)
+    cold = np.flatnonzero((np.array(labels) == "cold_val") & usable)
+    likes = to_matrix(folder.interactions, warm, positives=True)
+    users = np.flatnonzero(np.diff(likes.indptr))
+    if not len(users):
+        raise NothingLeft(f"none of the {len(warm):,} warm items has a positive interaction: there is nothing to learn from")
+    seen = to_matrix(folder.interactions, warm, positives=False)
+    ids = [item.item_id for item in folder.items]
+    judged = to_matrix(folder.interactions, cold, positives=True)[users]
+    if not judged.nnz:
+        raise NothingLeft(f"no user of the warm items likes any of the {len(cold):,} cold_val items: nothing to stop by")
+    return (
+        WarmData(
+            item_ids=[ids[row] for row in warm],
+            features=features.take(warm),
+            user_ids=[folder.interactions.user_ids[row] for row in users],
+            likes=likes[users],
+            seen=seen[users],
+            is_cold=np.array(labels)[warm] != "warm",
+        ),
+        ColdData([ids[row] for row in cold], features.take(cold), judged),
+    )
+
+
+def to_matrix(table: InteractionTable, items: NDArray[np.intp], *, positives: bool) -> sp.csr_array:
+    """
+    Interactions with some items as a matrix of users by these items.
+
+    Args:
+        positives: only the positives; else every interaction, those without liking as explicit zeros.
+
+    Returns:
+        (U, len(items)) float32 over all of the table's users, sorted within rows.
+    """
+    catalogue = int(max(table.items.max(initial=-1), items.max(initial=-1))) + 1
+    column_of = np.full(catalogue, -1, np.int64)
+    column_of[items] = np.arange(len(items))
+    kept = column_of[table.items] >= 0
+    if positives:
+        kept &= table.positive
+    cells = (table.users[kept], column_of[table.items[kept]])
+    values = table.positive[kept].astype(np.float32)
+    matrix = sp.csr_array((values, cells), shape=(len(table.user_ids), len(items)))
+    matrix.sort_indices()
+    return matrix

@@ -1,0 +1,55 @@
+"""What every recipe is given, and what it gives back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from model.config import ModalityConfig
+from model.content import FloatArray
+from model.encoders.spec import EncoderSpec
+from model.mamex import Mamex
+from training.dataset import ColdData, WarmData
+from training.metrics import rank_metrics
+from training.progress import Reporter
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One training run, its data ready."""
+
+    warm: WarmData
+    cold: ColdData
+    specs: Mapping[str, EncoderSpec]
+    """The encoders' specs by modality, in the order of the features."""
+    seed: int
+    device: str
+    reporter: Reporter
+
+    @property
+    def modalities(self) -> tuple[ModalityConfig, ...]:
+        """As the network's config holds them."""
+        return tuple(ModalityConfig(name, spec.dim, spec.sparse) for name, spec in self.specs.items())
+
+    def judge(self, users: FloatArray, items: FloatArray) -> dict[str, float]:
+        """Mean metrics on the held-out cold items; selection goes by `ndcg@20`."""
+        return rank_metrics(users, items, self.cold.item_ids, self.cold.likes).means()
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A network, and the users and warm items that go with it, rows as in the warm data."""
+
+    mamex: Mamex
+    user_embeddings: FloatArray
+    item_embeddings: FloatArray
+    prior_user: FloatArray
+    numbers: Mapping[str, Any]
+    """Every number of the recipe, as the manifest keeps them."""
+    health: Mapping[str, Any]
+    """How the mixture is used: mean gate, load and entropy of experts."""
+
+
+class Recipe(Protocol):
+    """A way to train: what is minimised, and how."""
+
+    def __call__(self, job: Job) -> Trained: ...

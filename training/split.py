@@ -1,0 +1,44 @@
+"""Hold items out of training as if they were cold."""
+
+import numpy as np
+
+from training.data.plain import CatalogueItem
+from training.errors import BadConfig
+
+LABELS = ("warm", "cold_val", "cold_test")
+
+
+def split_items(items: list[CatalogueItem], *, seed: int | None, cold_val: float = 0.1, cold_test: float = 0.0) -> list[str]:
+    """
+    A split label for each item.
+
+    Args:
+        seed: draw at random with it; None takes the items' own column `split`, or seed 0 where there is none.
+        cold_val, cold_test: the shares that are held out by a random draw.
+
+    Raises:
+        BadConfig: the column holds something else than the labels, or leaves out one of warm and cold_val.
+    """
+    own = [item.split for item in items]
+    if seed is None and any(own):
+        _require_labels(own)
+        return own
+    return _draw(len(items), seed or 0, cold_val, cold_test)
+
+
+def _draw(count: int, seed: int, cold_val: float, cold_test: float) -> list[str]:
+    order = np.random.default_rng(seed).permutation(count)
+    validation, test = max(1, round(count * cold_val)), round(count * cold_test)
+    labels = np.full(count, "warm", dtype=object)
+    labels[order[:validation]] = "cold_val"
+    labels[order[validation : validation + test]] = "cold_test"
+    return [str(label) for label in labels]
+
+
+def _require_labels(own: list[str]) -> None:
+    unknown = sorted(set(own) - set(LABELS))
+    if unknown:
+        raise BadConfig(f"the column split holds {unknown[0]!r}: it must be one of {', '.join(LABELS)} in every row")
+    for label in ("warm", "cold_val"):
+        if label not in own:
+            raise BadConfig(f"the column split names no item {label}: use --split-seed to draw a split at random")

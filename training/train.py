@@ -1,0 +1,158 @@
+"""From a data folder to a checkpoint."""
+
+import importlib.metadata
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from model.checkpoint import Checkpoint, Interactions, require_free, save_checkpoint
+from model.content_encoder import ContentEncoder
+from model.encoders.choose import make_encoder
+from model.encoders.probe import take_probes
+from model.encoders.spec import Encoder
+from model.features import Features
+from model.manifest import EncoderRecord, Manifest
+from training.config import TrainConfig, read_numbers
+from training.data.plain import DataFolder, read_folder
+from training.dataset import WarmData, split_data
+from training.errors import BadConfig, NothingLeft
+from training.features import encode_items, open_cache
+from training.metrics import rank_metrics
+from training.progress import Reporter
+from training.recipes.paper import PaperNumbers, embed_all, train_paper
+from training.recipes.thaw import ThawNumbers, train_thaw
+from training.recipes.trained import Job, Trained
+from training.split import split_items
+
+_LIBRARIES = ("torch", "numpy", "scipy", "safetensors", "sentence-transformers", "transformers", "pillow")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run came to."""
+
+    checkpoint: Checkpoint
+    path: Path
+    report: Path
+    seconds: float
+
+
+def train(config: TrainConfig, reporter: Reporter) -> Summary:
+    """
+    Trains a checkpoint and writes it, with a report of bad rows beside it.
+
+    Raises:
+        TrainingError, CheckpointExists, EncoderError: each with a sentence; nothing was written, or only the report.
+    """
+    start = time.monotonic()
+    require_free(config.out, overwrite=config.overwrite)
+    device = choose_device(config.device)
+    folder = read_folder(config.data, threshold=config.threshold)
+    report = config.out.with_name(config.out.name + ".report.json")
+    encoders = {name: make_encoder(encoder, device) for name, encoder in config.encoder_names().items()}
+    reader = ContentEncoder(encoders, config.text_fields)
+    reporter.say(f"{len(folder.items):,} items, {len(folder.interactions):,} interactions, on {device}")
+    try:
+        _require_usable(folder, config.max_bad_share)
+        with open_cache(config.cache) as cache:
+            features = encode_items(folder.items, reader, cache, folder.bad_items, reporter)
+        _require_usable(folder, config.max_bad_share)
+    finally:
+        write_report(folder, report)
+    checkpoint = train_on(folder, features, encoders, config, reporter)
+    return Summary(save_checkpoint(checkpoint, config.out, overwrite=config.overwrite), config.out, report, time.monotonic() - start)
+
+
+def train_on(
+    folder: DataFolder, features: Features, encoders: Mapping[str, Encoder], config: TrainConfig, reporter: Reporter
+) -> Checkpoint:
+    """A checkpoint from a folder whose features are ready; nothing is written."""
+    labels = split_items(folder.items, seed=config.split_seed, cold_val=config.cold_val, cold_test=config.cold_test)
+    warm, cold = split_data(folder, features, labels)
+    specs = {name: encoder.spec for name, encoder in encoders.items()}
+    job = Job(warm, cold, specs, config.seed, choose_device(config.device), reporter)
+    trained = run_recipe(job, config)
+    metrics = rank_metrics(trained.user_embeddings, embed_all(trained.mamex, cold.features), cold.item_ids, cold.likes)
+    errors = {f"{name}_stderr": float(v.std() / np.sqrt(len(v))) for name, v in metrics.values.items() if "ndcg" in name}
+    manifest = Manifest(
+        recipe={"name": config.recipe, "seed": config.seed, "numbers": trained.numbers, "health": trained.health},
+        network=trained.mamex.config,
+        encoders={
+            name: EncoderRecord(config.encoder_names()[name], encoder.spec, encoder.backend)
+            for name, encoder in encoders.items()
+        },
+        text_fields=config.text_fields,
+        dataset=_describe(folder, warm, len(cold.item_ids), config),
+        metrics={"split": "cold_val", **metrics.means(), **errors, "users": len(metrics.users), "items": len(cold.item_ids)},
+        libraries={name: importlib.metadata.version(name) for name in _LIBRARIES},
+    )
+    return Checkpoint(
+        manifest=manifest,
+        mamex=trained.mamex,
+        user_ids=warm.user_ids,
+        user_embeddings=trained.user_embeddings,
+        item_ids=warm.item_ids,
+        item_embeddings=trained.item_embeddings,
+        prior_user=trained.prior_user,
+        interactions=_keep_interactions(warm),
+        probes=take_probes(encoders),
+    )
+
+
+def run_recipe(job: Job, config: TrainConfig) -> Trained:
+    """The run's recipe, with the run's numbers."""
+    if config.recipe == "paper":
+        return train_paper(job, read_numbers(PaperNumbers, config.numbers))
+    return train_thaw(job, read_numbers(ThawNumbers, config.numbers))
+
+
+def choose_device(name: str) -> str:
+    """
+    Raises:
+        BadConfig: a GPU was asked for, and torch sees none.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise BadConfig("torch sees no GPU here: use --device cpu, or install torch's CUDA build (make venv TORCH=cuda)")
+    if name not in ("cpu", "cuda"):
+        raise BadConfig(f"there is no device {name!r}: choose auto, cpu or cuda")
+    return name
+
+
+def write_report(folder: DataFolder, path: Path) -> None:
+    """The bad rows of a folder, counted and named."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tables = {bad.table: bad.to_fields() for bad in (folder.bad_items, folder.bad_interactions)}
+    path.write_text(json.dumps(tables, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _require_usable(folder: DataFolder, limit: float) -> None:
+    folder.bad_items.require_few(limit)
+    folder.bad_interactions.require_few(limit)
+    if not folder.items:
+        raise NothingLeft(f"{folder.path} holds no usable item")
+
+
+def _describe(folder: DataFolder, warm: WarmData, cold: int, config: TrainConfig) -> dict[str, Any]:
+    return {
+        "fingerprint": folder.fingerprint(),
+        "split": "own" if config.split_seed is None else f"seed {config.split_seed}",
+        "threshold": config.threshold,
+        "users": len(warm.user_ids),
+        "warm_items": len(warm.item_ids),
+        "cold_val_items": cold,
+        "likes": int(warm.likes.nnz),
+        "interactions": int(warm.seen.nnz),
+    }
+
+
+def _keep_interactions(warm: WarmData) -> Interactions:
+    seen = warm.seen
+    return Interactions(seen.indptr.astype(np.int64), seen.indices.astype(np.int32), seen.data.astype(np.float32))
