@@ -25,8 +25,6 @@ class LensConfig:
     """0: experts read the features. Else they read an item's likeness to this many warm items."""
     vocabulary: int = 0
     """Of a sparse modality: how many of its places are read, those that warm items share."""
-    scale: float = 1.0
-    """How much the modality weighs among those that the view reads."""
 
 
 @dataclass(frozen=True, slots=True)

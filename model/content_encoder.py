@@ -50,9 +50,7 @@ class ContentEncoder:
     def encode(self, items: Sequence[Prepared]) -> Features:
         """The features of B prepared items: one call of each encoder for all that it can read."""
         present = np.array([[raw is not None for raw in item] for item in items], np.bool_)
-        columns = [
-            _encode_column(encoder, [item[m] for item in items]) for m, encoder in enumerate(self.encoders.values())
-        ]
+        columns = [_encode_column(encoder, [item[m] for item in items]) for m, encoder in enumerate(self.encoders.values())]
         return Features(tuple(columns), present.reshape(len(items), len(columns)))
 
 

@@ -154,4 +154,6 @@ class ColdItemInTraining(ProjectError):
     def __init__(self, rows: list[int]) -> None:
         self.rows = rows
         shown = ", ".join(map(str, rows[:5]))
-        super().__init__(f"{len(rows)} cold item(s) reached training, rows {shown}: nothing about a cold item may be learned from")
+        super().__init__(
+            f"{len(rows)} cold item(s) reached training, rows {shown}: nothing about a cold item may be learned from"
+        )

@@ -10,15 +10,22 @@ from model.config import LensConfig, MamexConfig, ViewConfig
 
 
 class Lens(nn.Module):
-    """How a view reads one modality: as its features are, times a scale."""
+    """
+    How a view reads one modality: as its features are.
 
-    def __init__(self, dim: int, scale: float) -> None:
+    `weight` says how much the modality counts among those of the view; it is 1 unless a recipe sets it.
+    """
+
+    weight: Tensor
+
+    def __init__(self, dim: int) -> None:
         super().__init__()
-        self.width, self.scale, self.routing_width = dim, scale, dim
+        self.width, self.routing_width = dim, dim
+        self.register_buffer("weight", torch.ones(()))
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, d) to (B, R): what experts see."""
-        return self.scale * features
+        return self.weight.sqrt() * features
 
     def route(self, features: Tensor) -> Tensor:
         """(B, d) to (B, routing_width): what the router sees."""
@@ -27,7 +34,7 @@ class Lens(nn.Module):
 
 class LandmarkLens(Lens):
     """
-    An item's likeness to landmarks: `scale * exp(-|x - z|^2)` for each landmark z.
+    An item's likeness to landmarks: `weight * exp(-|x - z|^2)` for each landmark z.
 
     Rows are centred on the warm items' mean and brought to length 1 first. Linear experts on this are
     kernel machines, whose cost grows with the landmarks and not with the catalogue.
@@ -38,16 +45,16 @@ class LandmarkLens(Lens):
     centre: Tensor
     points: Tensor
 
-    def __init__(self, dim: int, scale: float, landmarks: int) -> None:
-        super().__init__(landmarks, scale)
-        self.routing_width = dim
+    def __init__(self, dim: int, landmarks: int) -> None:
+        super().__init__(dim)
+        self.width = landmarks
         self.register_buffer("centre", torch.zeros(dim))
         self.register_buffer("points", torch.zeros(landmarks, dim))
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, d) to (B, L), each in (0, scale]."""
+        """(B, d) to (B, L), each in (0, weight]."""
         cosine = self.place(features) @ self.points.T  # (B, L)
-        return self.scale * torch.exp(2.0 * cosine - 2.0)
+        return self.weight * torch.exp(2.0 * cosine - 2.0)
 
     def route(self, features: Tensor) -> Tensor:
         return self.place(features)
@@ -59,19 +66,19 @@ class LandmarkLens(Lens):
 
 class VocabularyLens(Lens):
     """
-    The places of a sparse modality that warm items share, each with its weight, brought to length `scale`.
+    The places of a sparse modality that warm items share, each with its own weight, rows brought to one length.
 
     A term that training never saw twice says nothing here.
     """
 
     places: Tensor
-    weights: Tensor
+    rarity: Tensor
 
-    def __init__(self, scale: float, vocabulary: int) -> None:
-        super().__init__(vocabulary, scale)
+    def __init__(self, vocabulary: int) -> None:
+        super().__init__(vocabulary)
         self.routing_width = 0  # a router over thousands of terms would learn them by heart
         self.register_buffer("places", torch.arange(vocabulary))
-        self.register_buffer("weights", torch.ones(vocabulary))
+        self.register_buffer("rarity", torch.ones(vocabulary))
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, d) in COO layout to (B, R) dense."""
@@ -79,8 +86,8 @@ class VocabularyLens(Lens):
         at = torch.searchsorted(self.places, places).clamp_max(self.width - 1)
         known = self.places[at] == places
         dense = torch.zeros(features.shape[0], self.width, device=places.device)
-        dense[rows[known], at[known]] = features.values()[known] * self.weights[at[known]]
-        return self.scale * nn.functional.normalize(dense, dim=-1)
+        dense[rows[known], at[known]] = features.values()[known] * self.rarity[at[known]]
+        return self.weight.sqrt() * nn.functional.normalize(dense, dim=-1)
 
     def route(self, features: Tensor) -> Tensor:
         return torch.zeros(features.shape[0], 0, device=features.device)
@@ -147,8 +154,12 @@ class Mixture(nn.Module):
         """What the router sees of B items, (B, routing width)."""
         return torch.cat([lens.route(features[at]) for lens, at in self._pairs()], dim=-1)
 
+    def plain_lenses(self) -> list[Lens]:
+        """The lenses, in the order of what the view reads."""
+        return [lens for lens in self.lenses if isinstance(lens, Lens)]
+
     def _pairs(self) -> list[tuple[Lens, int]]:
-        return [(lens, at) for lens, at in zip(self.lenses, self._positions, strict=True) if isinstance(lens, Lens)]
+        return list(zip(self.plain_lenses(), self._positions, strict=True))
 
 
 def top_k_softmax(logits: Tensor, k: int) -> Tensor:
@@ -171,7 +182,5 @@ def make_mixture(config: MamexConfig, view: ViewConfig) -> Mixture:
 def make_lens(config: LensConfig, dim: int) -> Lens:
     """The lens that a config describes, its landmarks or vocabulary still empty."""
     if config.landmarks:
-        return LandmarkLens(dim, config.scale, config.landmarks)
-    if config.vocabulary:
-        return VocabularyLens(config.scale, config.vocabulary)
-    return Lens(dim, config.scale)
+        return LandmarkLens(dim, config.landmarks)
+    return VocabularyLens(config.vocabulary) if config.vocabulary else Lens(dim)

@@ -39,7 +39,9 @@ class Features:
     def without(self, modalities: Sequence[int], rows: BoolArray | None = None) -> Self:
         """The same items with some modalities missing, everywhere or in the rows that are True."""
         kept = np.ones_like(self.present)
-        kept[np.ix_(np.ones(len(self), np.bool_) if rows is None else rows, list(modalities))] = False
+        chosen = np.ones(len(self), np.bool_) if rows is None else rows
+        for modality in modalities:
+            kept[chosen, modality] = False
         values = tuple(_mask_rows(value, kept[:, m]) for m, value in enumerate(self.values))
         return type(self)(values, self.present & kept)
 
@@ -83,7 +85,7 @@ def row_to_bytes(encoding: Encoding, row: int) -> bytes:
     if not sp.issparse(encoding):
         return np.ascontiguousarray(encoding[row], np.float32).tobytes()
     found = slice(encoding.indptr[row], encoding.indptr[row + 1])
-    return encoding.indices[found].astype(np.int32).tobytes() + encoding.data[found].astype(np.float32).tobytes()
+    return bytes(encoding.indices[found].astype(np.int32).tobytes() + encoding.data[found].astype(np.float32).tobytes())
 
 
 def rows_of_bytes(rows: Sequence[bytes | None], dim: int, *, sparse: bool) -> Encoding:

@@ -45,9 +45,7 @@ class Mamex(nn.Module):
         super().__init__()
         self.config = config
         self.mixtures = nn.ModuleList(make_mixture(config, view) for view in config.views)
-        self.gate = ViewGate(
-            views=len(config.views), width=config.width, hidden=config.gate_hidden, dropout=config.gate_dropout
-        )
+        self.gate = ViewGate(views=len(config.views), width=config.width, hidden=config.gate_hidden, dropout=config.gate_dropout)
 
     def forward(self, features: Sequence[Tensor], present: Tensor) -> MamexOutput:
         """

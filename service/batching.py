@@ -97,7 +97,7 @@ class Batcher(Generic[Job, Answer]):
         answers: Sequence[Answer | Exception]
         try:
             answers = self._work([waiting.job for waiting in batch])
-        except Exception as error:  # the outermost edge of this thread: it must outlive any batch
+        except Exception as error:  # noqa: BLE001 - the outermost edge of this thread: it must outlive any batch
             answers = [error] * len(batch)
         for waiting, answer in zip(batch, answers, strict=True):
             if isinstance(answer, Exception):

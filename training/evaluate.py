@@ -10,7 +10,8 @@ import scipy.sparse as sp
 from model.anchors import Anchors
 from model.checkpoint import Checkpoint, load_checkpoint, make_encoders, make_tower
 from model.content_encoder import ContentEncoder
-from training.data.plain import CatalogueItem, DataFolder, read_folder
+from model.plain.items import CatalogueItem
+from training.data.plain import DataFolder, read_folder
 from training.dataset import to_matrix
 from training.errors import NothingLeft
 from training.features import encode_items, open_cache

@@ -15,8 +15,8 @@ from model.content_encoder import ContentEncoder
 from model.encoders.spec import Encoder, Kind
 from model.errors import ContentError
 from model.features import Encoding, Features, row_to_bytes, rows_of_bytes
-from training.data.bad_rows import BadRows
-from training.data.plain import CatalogueItem
+from model.plain.bad_rows import BadRows
+from model.plain.items import CatalogueItem
 from training.progress import Reporter
 
 CHUNK = 64  # items between two commits to the cache: what an interruption may cost
@@ -47,7 +47,7 @@ class FeatureCache:
     def get(self, encoder: str, contents: Sequence[str]) -> dict[str, bytes]:
         """What is kept of some contents, by their hash."""
         marks = ",".join("?" * len(contents))
-        query = f"SELECT content, vector FROM features WHERE encoder = ? AND content IN ({marks})"
+        query = f"SELECT content, vector FROM features WHERE encoder = ? AND content IN ({marks})"  # noqa: S608 - marks only
         return dict(self._database.execute(query, [encoder, *contents]).fetchall())
 
     def put(self, encoder: str, rows: dict[str, bytes]) -> None:
@@ -130,7 +130,7 @@ def _read(item: CatalogueItem, reader: ContentEncoder, bad: BadRows) -> _Item:
         content = Content(item.title, item.text, None, item.attributes)
     words = content.words(reader.text_fields)
     keys = {Kind.TEXT: _hash(words.encode()) if words else None, Kind.IMAGE: content.image and _hash(content.image)}
-    return _Item(content, tuple(keys[encoder.spec.kind] or None for encoder in reader.encoders.values()))  # type: ignore[arg-type]
+    return _Item(content, tuple(keys[encoder.spec.kind] or None for encoder in reader.encoders.values()))
 
 
 def _encode_new(

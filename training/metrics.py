@@ -85,9 +85,7 @@ def _best_of(scores: FloatArray, k: int) -> NDArray[np.intp]:
     return reached[np.argsort(-scores[reached], kind="stable")][:k]
 
 
-def _metrics(
-    scores: FloatArray, gains: NDArray[np.bool_], cutoffs: Sequence[int]
-) -> dict[str, NDArray[np.float64]]:
+def _metrics(scores: FloatArray, gains: NDArray[np.bool_], cutoffs: Sequence[int]) -> dict[str, NDArray[np.float64]]:
     longest = max(cutoffs)
     hits = np.take_along_axis(gains, best_columns(scores, longest), axis=1).astype(np.float64)  # (C, <=longest)
     positives = gains.sum(axis=1)

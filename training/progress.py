@@ -1,7 +1,7 @@
 """How long work tells how far it has come."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from rich.console import Console
@@ -19,15 +19,9 @@ class Reporter(Protocol):
 
     def say(self, line: str) -> None: ...
 
-    def step(self, title: str, total: int) -> "AbstractStep": ...
-
-
-class AbstractStep(Protocol):
-    """A piece of work under way, closed at its end."""
-
-    def __enter__(self) -> Step: ...
-
-    def __exit__(self, *exc: object) -> None: ...
+    def step(self, title: str, total: int) -> AbstractContextManager[Step]:
+        """A piece of work of so many parts, under way while the context lasts."""
+        ...
 
 
 class ConsoleReporter:
@@ -41,7 +35,13 @@ class ConsoleReporter:
 
     @contextmanager
     def step(self, title: str, total: int) -> Iterator[Step]:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, TextColumn("{task.fields[note]}"), console=self._console) as progress:
             task = progress.add_task(title, total=total, note="")
 

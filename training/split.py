@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from training.data.plain import CatalogueItem
+from model.plain.items import CatalogueItem
 from training.errors import BadConfig
 
 LABELS = ("warm", "cold_val", "cold_test")

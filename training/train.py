@@ -66,7 +66,9 @@ def train(config: TrainConfig, reporter: Reporter) -> Summary:
     finally:
         write_report(folder, report)
     checkpoint = train_on(folder, features, encoders, config, reporter)
-    return Summary(save_checkpoint(checkpoint, config.out, overwrite=config.overwrite), config.out, report, time.monotonic() - start)
+    return Summary(
+        save_checkpoint(checkpoint, config.out, overwrite=config.overwrite), config.out, report, time.monotonic() - start
+    )
 
 
 def train_on(
@@ -84,8 +86,7 @@ def train_on(
         recipe={"name": config.recipe, "seed": config.seed, "numbers": trained.numbers, "health": trained.health},
         network=trained.mamex.config,
         encoders={
-            name: EncoderRecord(config.encoder_names()[name], encoder.spec, encoder.backend)
-            for name, encoder in encoders.items()
+            name: EncoderRecord(config.encoder_names()[name], encoder.spec, encoder.backend) for name, encoder in encoders.items()
         },
         text_fields=config.text_fields,
         dataset=_describe(folder, warm, len(cold.item_ids), config),

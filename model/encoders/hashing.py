@@ -22,18 +22,22 @@ class HashEncoder:
         self.spec = EncoderSpec(id=f"hash-{kind}", kind=kind, dim=dim, precision="float32", preprocessing="none")
 
     def encode(self, raws: Sequence[Raw]) -> FloatArray:
-        rows = [self._direction(raw) if isinstance(raw, str) else self._colours(raw) for raw in raws]
-        features = np.array(rows, np.float32).reshape(len(raws), self.spec.dim)
-        return features / np.linalg.norm(features, axis=1, keepdims=True)
+        features: FloatArray = np.zeros((len(raws), self.spec.dim), np.float32)
+        for row, raw in enumerate(raws):
+            features[row] = self._direction(raw) if isinstance(raw, str) else self._colours(raw)
+        features /= np.linalg.norm(features, axis=1, keepdims=True)
+        return features
 
     def _direction(self, words: str) -> FloatArray:
         drawn = [_random(word.encode(), (self.spec.dim,)) for word in words.lower().split()]
-        return np.sum(drawn, axis=0, dtype=np.float32)
+        total: FloatArray = np.sum(drawn, axis=0, dtype=np.float32)
+        return total
 
     def _colours(self, raw: Raw) -> FloatArray:
         assert not isinstance(raw, str)
-        grid = np.asarray(raw.resize((4, 4)), np.float32).reshape(-1) / 255 - 0.5  # (48,)
-        return np.append(grid, np.float32(0.1)) @ _random(b"grid", (49, self.spec.dim))
+        grid = np.asarray(raw.resize((4, 4)), np.float32).reshape(-1) / np.float32(255) - np.float32(0.5)  # (48,)
+        mixed: FloatArray = np.append(grid, np.float32(0.1)).astype(np.float32) @ _random(b"grid", (49, self.spec.dim))
+        return mixed
 
 
 def _random(seed: bytes, shape: tuple[int, ...]) -> FloatArray:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from zlib import crc32
 
 import numpy as np
@@ -67,6 +68,6 @@ def _terms(text: str) -> Iterator[str]:
         words = _WORDS.findall(phrase)
         found = found or bool(words)
         yield from words
-        yield from (f"{first}_{second}" for first, second in zip(words, words[1:], strict=False))
+        yield from (f"{first}_{second}" for first, second in pairwise(words))
     if not found:
         yield text

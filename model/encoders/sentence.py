@@ -64,7 +64,7 @@ class SentenceEncoder:
     def _encode(self, raws: Sequence[Raw], encoder_id: str) -> FloatArray:
         try:
             features = self._model.encode(
-                list(raws),  # type: ignore[arg-type]
+                list(raws),
                 batch_size=CHUNK,
                 normalize_embeddings=True,
                 convert_to_numpy=True,
@@ -120,7 +120,7 @@ def _load(folder: Path, device: str) -> "SentenceTransformer":
     from sentence_transformers import SentenceTransformer  # 5 s of CPU and 400 MB: only when one is made
     from transformers.utils import logging
 
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
     try:
         return SentenceTransformer(str(folder), device=device, local_files_only=True)

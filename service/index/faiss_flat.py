@@ -54,9 +54,7 @@ class FlatIndex:
                 if item_id in self._rows:
                     self._remove_row(self._rows.pop(item_id))
 
-    def search(
-        self, query: FloatArray, k: int, *, within: str | None = None, exclude: Collection[str] = ()
-    ) -> list[Candidate]:
+    def search(self, query: FloatArray, k: int, *, within: str | None = None, exclude: Collection[str] = ()) -> list[Candidate]:
         self._check(query)
         with self._lock.reading():
             if k <= 0 or not self._entries:
@@ -80,14 +78,13 @@ class FlatIndex:
                 return [Candidate(self._entries[row][0], score) for score, row in zip(scores, rows, strict=True)]
             asked *= 4
 
-    def _faiss_search(
-        self, query: FloatArray, k: int, allowed: BoolArray | None
-    ) -> tuple[Sequence[float], Sequence[int]]:
+    def _faiss_search(self, query: FloatArray, k: int, allowed: BoolArray | None) -> tuple[Sequence[float], Sequence[int]]:
         parameters = None
         if allowed is not None:
             bits = np.packbits(allowed, bitorder="little")
             # A fresh object a call: FAISS writes into it.
-            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
+            selector = faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg, arg-type]  # its stub shows the C++ side
+            parameters = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
         scores, rows = self._flat.search(query[None], k, params=parameters)
         found = rows[0] >= 0  # FAISS pads short answers with -1
         return scores[0][found].tolist(), rows[0][found].tolist()

@@ -48,9 +48,7 @@ class Index(Protocol):
         """Takes items out; an id that is not there is passed over."""
         ...
 
-    def search(
-        self, query: FloatArray, k: int, *, within: str | None = None, exclude: Collection[str] = ()
-    ) -> list[Candidate]:
+    def search(self, query: FloatArray, k: int, *, within: str | None = None, exclude: Collection[str] = ()) -> list[Candidate]:
         """
         The k items of the highest inner product with the query, best first.
 

@@ -12,7 +12,8 @@ class StoredFeatures:
     """What one encoder made of one item."""
 
     fingerprint: str
-    vector: FloatArray
+    data: bytes
+    """As `model.features.row_to_bytes` writes them."""
 
 
 @dataclass(frozen=True, slots=True)

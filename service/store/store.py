@@ -89,7 +89,9 @@ class Store:
 
     def embeddings(self, space: str, batch: int = 4096) -> Iterator[tuple[list[str], FloatArray]]:
         """Ids and (B, D) embeddings of all items that have one in the space, in batches."""
-        query = sa.select(tables.embeddings_table.c.item_id, tables.embeddings_table.c.vector).where(tables.embeddings_table.c.space == space)
+        query = sa.select(tables.embeddings_table.c.item_id, tables.embeddings_table.c.vector).where(
+            tables.embeddings_table.c.space == space
+        )
         with translated(), self._engine.connect().execution_options(yield_per=batch) as connection:
             for rows in connection.execute(query).partitions(batch):
                 yield [row.item_id for row in rows], np.stack([np.frombuffer(row.vector, np.float32) for row in rows])
@@ -99,7 +101,9 @@ class Store:
         placed = sa.select(tables.embeddings_table.c.item_id).where(tables.embeddings_table.c.space == space)
         after = ""
         while True:
-            query = sa.select(tables.items_table).where(tables.items_table.c.item_id > after, tables.items_table.c.item_id.not_in(placed))
+            query = sa.select(tables.items_table).where(
+                tables.items_table.c.item_id > after, tables.items_table.c.item_id.not_in(placed)
+            )
             with translated(), self._engine.connect() as connection:
                 rows = connection.execute(query.order_by(tables.items_table.c.item_id).limit(batch)).mappings().all()
                 features = tables.read_features(connection, [row["item_id"] for row in rows])
@@ -132,7 +136,9 @@ class Store:
         """Makes the tables where there are none, and returns the last change number."""
         with self._engine.begin() as connection:
             tables.metadata.create_all(connection)
-            found = connection.execute(sa.select(tables.meta_table.c.value).where(tables.meta_table.c.key == "schema_version")).scalar()
+            found = connection.execute(
+                sa.select(tables.meta_table.c.value).where(tables.meta_table.c.key == "schema_version")
+            ).scalar()
             if found is None:
                 connection.execute(sa.insert(tables.meta_table).values(key="schema_version", value=str(tables.SCHEMA_VERSION)))
             elif int(found) != tables.SCHEMA_VERSION:
@@ -154,11 +160,11 @@ class Store:
     def _put(self, connection: sa.Connection, item: StoredItem) -> Put:
         self._change += 1
         now = time.time()
-        known = connection.execute(sa.select(tables.items_table.c.created_at).where(tables.items_table.c.item_id == item.item_id)).scalar()
+        known = connection.execute(
+            sa.select(tables.items_table.c.created_at).where(tables.items_table.c.item_id == item.item_id)
+        ).scalar()
         created_at = now if known is None else float(known)
-        written = StoredItem(
-            item.item_id, item.title, item.text, item.attributes, item.features, item.embedding, created_at, now
-        )
+        written = StoredItem(item.item_id, item.title, item.text, item.attributes, item.features, item.embedding, created_at, now)
         if known is not None:
             connection.execute(sa.delete(tables.items_table).where(tables.items_table.c.item_id == item.item_id))
         tables.write_item(connection, written, self._change)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -57,7 +56,7 @@ def write_item(connection: sa.Connection, item: StoredItem, change: int) -> None
         )
     )
     for modality, features in item.features.items():
-        values = {"modality": modality, "fingerprint": features.fingerprint, "vector": features.vector.tobytes()}
+        values = {"modality": modality, "fingerprint": features.fingerprint, "vector": features.data}
         connection.execute(sa.insert(features_table).values(item_id=item.item_id, **values))
     if item.embedding is not None:
         write_embedding(connection, item.item_id, item.embedding)
@@ -73,8 +72,7 @@ def write_embedding(connection: sa.Connection, item_id: str, embedding: StoredEm
 def read_features(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, StoredFeatures]]:
     found: dict[str, dict[str, StoredFeatures]] = {}
     for row in connection.execute(sa.select(features_table).where(features_table.c.item_id.in_(ids))):
-        vector = np.frombuffer(row.vector, np.float32)
-        found.setdefault(row.item_id, {})[row.modality] = StoredFeatures(row.fingerprint, vector)
+        found.setdefault(row.item_id, {})[row.modality] = StoredFeatures(row.fingerprint, row.vector)
     return found
 
 
@@ -86,9 +84,7 @@ def read_embeddings(connection: sa.Connection, ids: Sequence[str], space: str) -
     }
 
 
-def to_item(
-    row: Mapping[str, Any], features: Mapping[str, StoredFeatures], embedding: StoredEmbedding | None
-) -> StoredItem:
+def to_item(row: sa.RowMapping, features: Mapping[str, StoredFeatures], embedding: StoredEmbedding | None) -> StoredItem:
     kept = ("item_id", "title", "text", "created_at", "updated_at")
     plain = {name: row[name] for name in kept}
     return StoredItem(**plain, attributes=json.loads(row["attributes"]), features=features, embedding=embedding)

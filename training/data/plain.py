@@ -4,40 +4,16 @@ import hashlib
 import math
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.content import BoolArray, Content, Scalar
-from training.data.bad_rows import BadRows
-from training.data.tables import Row, find_table, read_rows
-
-_OWN_COLUMNS = {"item_id", "title", "text", "image", "split"}
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueItem:
-    """One row of the items table."""
-
-    item_id: str
-    title: str
-    text: str
-    image: Path | None
-    split: str
-    """`warm`, `cold_val`, `cold_test`, or empty where the table does not say."""
-    attributes: Mapping[str, Scalar] = field(default_factory=dict)
-
-    def content(self) -> Content:
-        """
-        The item's content, its picture read from disk.
-
-        Raises:
-            OSError: the picture cannot be read.
-        """
-        image = None if self.image is None else self.image.read_bytes()
-        return Content(self.title, self.text, image, self.attributes)
+from model.content import BoolArray
+from model.plain.bad_rows import BadRows
+from model.plain.items import CatalogueItem, read_items, read_word
+from model.plain.tables import find_table, read_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,53 +69,12 @@ def read_folder(path: Path, *, threshold: float = 1.0) -> DataFolder:
     return DataFolder(path, items, interactions, bad_items, bad_interactions)
 
 
-def read_items(folder: Path, bad: BadRows) -> list[CatalogueItem]:
-    """The items of a plain folder, each id once; raises as `read_folder` does."""
-    table = find_table(folder, "items")
-    items: dict[str, CatalogueItem] = {}
-    for number, row in read_rows(table, ["item_id"]):
-        bad.rows += 1
-        item = _to_item(folder, row, f"line {number}", bad)
-        if item is not None and item.item_id in items:
-            bad.drop("duplicate item_id", f"line {number}: {item.item_id}")
-        elif item is not None:
-            items[item.item_id] = item
-    return list(items.values())
-
-
-def _to_item(folder: Path, row: Row, where: str, bad: BadRows) -> CatalogueItem | None:
-    item_id = _word(row.get("item_id"))
-    if not item_id:
-        bad.drop("no item_id", where)
-        return None
-    named = f"{where}: {item_id}"
-    title, text = _word(row.get("title")), _word(row.get("text"))
-    image = _find_image(folder, _word(row.get("image")), named, bad)
-    if not title and not text:
-        if image is None:
-            bad.drop("neither picture nor words", named)
-            return None
-        bad.remark("blank text", named)
-    attributes = {name: value for name, value in row.items() if name not in _OWN_COLUMNS and _is_scalar(value)}
-    return CatalogueItem(item_id, title, text, image, _word(row.get("split")), attributes)
-
-
-def _find_image(folder: Path, name: str, named: str, bad: BadRows) -> Path | None:
-    if not name:
-        return None
-    path = folder / name
-    if path.is_file():
-        return path
-    bad.note("missing picture file", f"{named}: {name}")
-    return None
-
-
 def _read_interactions(path: Path, rows: Mapping[str, int], threshold: float, bad: BadRows) -> InteractionTable:
     users: dict[str, int] = {}
     columns = array("i"), array("i"), array("b")
     for number, row in read_rows(path, ["user_id", "item_id"]):
         bad.rows += 1
-        user_id, item_id = _word(row.get("user_id")), _word(row.get("item_id"))
+        user_id, item_id = read_word(row.get("user_id")), read_word(row.get("item_id"))
         value = _number(row["value"]) if "value" in row else threshold
         if not user_id:
             bad.drop("no user_id", f"line {number}")
@@ -165,17 +100,9 @@ def _merge_repeats(user_ids: list[str], columns: Sequence["array[int]"], items: 
     return InteractionTable(user_ids, pairs[0].astype(np.int32), pairs[1].astype(np.int32), merged)
 
 
-def _word(value: object) -> str:
-    return "" if value is None else str(value).strip()
-
-
 def _number(value: object) -> float | None:
     try:
         number = float(str(value))
     except ValueError:
         return None
     return number if math.isfinite(number) else None
-
-
-def _is_scalar(value: object) -> bool:
-    return value is None or isinstance(value, (str, int, bool)) or (isinstance(value, float) and math.isfinite(value))

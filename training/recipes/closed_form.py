@@ -8,14 +8,13 @@ import scipy.linalg
 import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from model.config import MamexConfig, ModalityConfig, ViewConfig
 from model.content import FloatArray
-from model.experts import LandmarkLens, Mixture, VocabularyLens
-from model.features import Encoding, Features
+from model.experts import LandmarkLens, Lens, Mixture, VocabularyLens
+from model.features import Encoding, Features, to_tensor
 
 _CHUNK = 512
+_JITTER = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Vocabulary:
 
     places: NDArray[np.int64]
     """(R,) rising."""
-    weights: FloatArray
+    rarity: FloatArray
     """(R,): rare terms count a little more."""
 
 
@@ -42,73 +41,90 @@ def take_vocabulary(encoding: Encoding, *, limit: int, power: float = 0.25) -> V
     return Vocabulary(places[best].astype(np.int64), np.maximum(rarity, 1e-3).astype(np.float32) ** power)
 
 
-def place_lenses(mixture: Mixture, config: MamexConfig, view: ViewConfig, features: Features, landmarks: NDArray[np.intp]) -> None:
+@torch.inference_mode()
+def place_lens(lens: Lens, encoding: Encoding, landmarks: NDArray[np.intp]) -> None:
     """
-    Sets a mixture's centres, landmarks and vocabularies from warm items.
+    Sets a lens's centre and landmarks, or its vocabulary, from warm items.
 
     Args:
-        features: of warm items, each with all that the view reads.
+        encoding: (I, d) of warm items that have the modality.
         landmarks: rows of the items that are landmarks.
     """
-    for lens, position in zip(mixture.lenses, config.positions(view), strict=True):
-        encoding = features.values[position]
-        if isinstance(lens, LandmarkLens):
-            lens.centre = torch.from_numpy(encoding.mean(axis=0))
-            lens.points = lens.place(torch.from_numpy(encoding[landmarks]))
-        elif isinstance(lens, VocabularyLens):
-            vocabulary = take_vocabulary(encoding, limit=lens.width)
-            lens.places, lens.weights = torch.from_numpy(vocabulary.places), torch.from_numpy(vocabulary.weights)
+    if isinstance(lens, LandmarkLens):
+        lens.centre.copy_(torch.from_numpy(encoding.mean(axis=0)))
+        lens.points.copy_(lens.place(torch.from_numpy(encoding[landmarks])))
+    elif isinstance(lens, VocabularyLens):
+        vocabulary = take_vocabulary(encoding, limit=lens.width)
+        lens.places[: len(vocabulary.places)] = torch.from_numpy(vocabulary.places)
+        lens.rarity[: len(vocabulary.places)] = torch.from_numpy(vocabulary.rarity)
 
 
-@dataclass(frozen=True, slots=True)
-class ViewKernel:
-    """A view's items and landmarks as kernel values: what ridge regression needs, whatever the lenses."""
+def lens_kernel(lens: Lens, encoding: Encoding, landmarks: NDArray[np.intp]) -> FloatArray:
+    """
+    The kernel that a lens of weight 1 stands for, between items and landmarks: Gaussian, or an inner product.
 
-    to_landmarks: NDArray[np.float64]
-    """(I, L)."""
-    between: NDArray[np.float64]
-    """(L, L) among the landmarks."""
-    linear: dict[int, sp.csr_array]
-    """By lens: the landmarks through it, (L, R), where the kernel is an inner product."""
+    Returns:
+        (I, L) float32.
+    """
+    chunks = [through(lens, encoding[at : at + _CHUNK]) for at in range(0, encoding.shape[0], _CHUNK)]
+    if isinstance(lens, LandmarkLens):
+        return np.concatenate(chunks)
+    seen = sp.vstack([sp.csr_array(chunk) for chunk in chunks], "csr")
+    return np.asarray((seen @ seen[landmarks].T).toarray(), np.float32)
 
 
 @torch.inference_mode()
-def take_kernel(mixture: Mixture, config: MamexConfig, view: ViewConfig, features: Features, landmarks: NDArray[np.intp]) -> ViewKernel:
-    """
-    Sums the kernels of a view's lenses: a Gaussian one of landmarks, an inner product of others.
-    """
-    total = np.zeros((len(features), len(landmarks)))
-    linear: dict[int, sp.csr_array] = {}
-    for at, (lens, position) in enumerate(zip(mixture.lenses, config.positions(view), strict=True)):
-        if not isinstance(lens, LandmarkLens):
-            chunks = np.array_split(landmarks, -(-len(landmarks) // _CHUNK))
-            linear[at] = sp.vstack([sp.csr_array(_through(lens, features.take(rows), position)) for rows in chunks], "csr")
-        for start in range(0, len(features), _CHUNK):
-            seen = _through(lens, features.take(slice(start, start + _CHUNK)), position)
-            values = seen if at not in linear else (sp.csr_array(seen) @ linear[at].T).toarray()
-            total[start : start + _CHUNK] += values
-    return ViewKernel(total, total[landmarks], linear)
+def through(lens: Lens, encoding: Encoding) -> FloatArray:
+    """(B, R): what experts see through a lens."""
+    seen: FloatArray = lens(to_tensor(encoding)).numpy()
+    return seen
 
 
-def solve_ridge(kernel: ViewKernel, rows: NDArray[np.intp], targets: FloatArray, ridge: float) -> NDArray[np.float64]:
+def solve_ridge(kernel: FloatArray, between: FloatArray, targets: NDArray[np.floating], ridge: float) -> NDArray[np.float64]:
     """
-    Coefficients of the landmarks, (L, D): `(K_ln K_nl + ridge K_ll)^-1 K_ln Y` over some rows.
+    Coefficients of the landmarks, (L, D): `(K_ln K_nl + ridge K_ll)^-1 K_ln Y`.
 
-    With every item a landmark this is kernel ridge regression itself.
+    Where every item is a landmark, and no other is, this is kernel ridge regression itself and is solved as such.
+
+    Args:
+        kernel: (N, L) between the items to learn from and the landmarks.
+        between: (L, L) among the landmarks.
+        targets: (N, D).
     """
-    seen = kernel.to_landmarks[rows]
-    gram = seen.T @ seen + ridge * kernel.between
-    gram[np.diag_indices_from(gram)] += 1e-6 * np.trace(gram) / len(gram)
-    solution: NDArray[np.float64] = scipy.linalg.solve(gram, seen.T @ targets.astype(np.float64), assume_a="pos")
+    wide = targets.astype(np.float64)
+    if kernel.shape == between.shape and np.array_equal(kernel, between):
+        gram, right = between.astype(np.float64), wide
+        gram[np.diag_indices_from(gram)] += ridge
+    else:
+        seen = kernel.astype(np.float64)
+        gram, right = seen.T @ seen + ridge * between, seen.T @ wide
+        gram[np.diag_indices_from(gram)] += _JITTER * np.trace(gram) / len(gram)
+    solution: NDArray[np.float64] = scipy.linalg.solve(gram, right, assume_a="pos", overwrite_a=True, check_finite=False)
     return solution
 
 
-def write_expert(mixture: Mixture, expert: int, kernel: ViewKernel, coefficients: NDArray[np.float64], bias: FloatArray) -> None:
-    """Makes a solution one expert's weights: landmarks keep their coefficients, a linear lens gets their sum."""
-    blocks = [
-        kernel.linear[at].T @ coefficients if at in kernel.linear else coefficients
-        for at in range(len(mixture.lenses))
-    ]
+def write_expert(
+    mixture: Mixture,
+    expert: int,
+    encodings: Sequence[Encoding],
+    landmarks: NDArray[np.intp],
+    coefficients: NDArray[np.float64],
+    bias: FloatArray,
+) -> None:
+    """
+    Makes a solution one expert's weights: landmarks keep their coefficients, an inner product gets their sum.
+
+    Args:
+        encodings: of the items, for each of the mixture's lenses.
+    """
+    blocks = []
+    for lens, encoding in zip(mixture.plain_lenses(), encodings, strict=True):
+        if isinstance(lens, LandmarkLens):
+            blocks.append(coefficients)
+        else:
+            parts = np.array_split(np.arange(len(landmarks)), -(-len(landmarks) // _CHUNK))
+            sums = (sp.csr_array(through(lens, encoding[landmarks[part]])).T @ coefficients[part] for part in parts)
+            blocks.append(sum(sums, np.zeros((lens.width, coefficients.shape[1]))))
     with torch.no_grad():
         mixture.weight[expert] = torch.from_numpy(np.concatenate(blocks).T.astype(np.float32))
         mixture.bias[expert] = torch.from_numpy(bias)
@@ -117,17 +133,9 @@ def write_expert(mixture: Mixture, expert: int, kernel: ViewKernel, coefficients
 def make_folds(count: int, folds: int, seed: int) -> list[NDArray[np.intp]]:
     """Rows split into parts of about equal size, at random."""
     order = np.random.default_rng(seed).permutation(count)
-    return [np.sort(part) for part in np.array_split(order, min(folds, count))]
+    return [np.sort(part).astype(np.intp) for part in np.array_split(order, min(folds, count))]
 
 
-def _through(lens: torch.nn.Module, features: Features, position: int) -> FloatArray:
-    tensors, _ = features.tensors()
-    seen: Tensor = lens(tensors[position])
-    array: FloatArray = seen.numpy()
-    return array
-
-
-def complete_rows(features: Features, modalities: Sequence[ModalityConfig], reads: Sequence[str]) -> NDArray[np.intp]:
+def complete_rows(features: Features, positions: Sequence[int]) -> NDArray[np.intp]:
     """Rows of the items that have every one of some modalities."""
-    columns = [at for at, modality in enumerate(modalities) if modality.name in reads]
-    return np.flatnonzero(features.present[:, columns].all(axis=1))
+    return np.flatnonzero(features.present[:, list(positions)].all(axis=1)).astype(np.intp)

@@ -25,23 +25,24 @@ class ViewOutputs:
 
 
 def fit_gate(
-    mamex: Mamex, job: Job, views: Sequence[ViewOutputs], items: FloatArray, *, epochs: int, rate: float
+    mamex: Mamex, job: Job, views: Sequence[ViewOutputs], items: FloatArray, worth: FloatArray, *, epochs: int, rate: float
 ) -> None:
     """
     Minimises the squared error of the fused out-of-fold outputs against the items' learned embeddings.
 
-    The experts stay as they are. With users of unit covariance this is the squared error of all scores at once.
+    The experts stay as they are. Users' coordinates being uncorrelated, this is the squared error of all scores at once.
 
     Args:
         items: (I, D) learned embeddings of the warm items.
+        worth: (D,) root mean square of users' coordinates.
     """
     refuse_cold(torch.from_numpy(job.warm.is_cold))
     present = mamex.views_present(torch.from_numpy(job.warm.features.present))  # (I, V)
     rows = torch.nonzero(present.any(dim=1)).flatten()
     stacked = [_spread(view, len(items)) for view in views]  # V of (I, K, D)
     seen = [_router_inputs(mamex, job, v) for v in range(len(views))]
-    goal = torch.from_numpy(items)
-    weight = 1 / goal.var(dim=0).clamp_min(1e-12).mean()
+    goal, scale = torch.from_numpy(items), torch.from_numpy(worth)
+    variance = ((goal - goal.mean(dim=0)) * scale).square().mean().clamp_min(1e-12)
     parameters = [*mamex.gate.parameters(), *(p for v in range(len(views)) for p in mamex.mixture(v).router.parameters())]
     _start_even(mamex)
     optimiser = torch.optim.AdamW(parameters, lr=rate, weight_decay=1e-2)
@@ -49,7 +50,7 @@ def fit_gate(
     with job.reporter.step("fitting the gate", epochs) as advance:
         for _ in range(epochs):
             fused = _fuse(mamex, stacked, seen, present)
-            loss = weight * (fused[rows] - goal[rows]).square().mean()
+            loss = ((fused[rows] - goal[rows]) * scale).square().mean() / variance
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -60,8 +61,7 @@ def fit_gate(
 def _fuse(mamex: Mamex, views: Sequence[Tensor], seen: Sequence[Tensor], present: Tensor) -> Tensor:
     """(I, D): the network's own arithmetic on given experts' outputs."""
     mixed = [
-        (mamex.mixture(v).router(seen[v]).softmax(dim=-1)[:, :, None] * outputs).sum(dim=1)
-        for v, outputs in enumerate(views)
+        (mamex.mixture(v).router(seen[v]).softmax(dim=-1)[:, :, None] * outputs).sum(dim=1) for v, outputs in enumerate(views)
     ]
     outputs = torch.stack(mixed, dim=1) * present[:, :, None]  # (I, V, D)
     some = present.any(dim=1)

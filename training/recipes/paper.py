@@ -98,16 +98,14 @@ def train_paper(job: Job, numbers: PaperNumbers) -> Trained:
     )
 
 
-def _epoch(
-    run: _Run, job: Job, numbers: PaperNumbers, sampler: PairSampler, optimiser: torch.optim.Optimizer
-) -> Iterator[float]:
+def _epoch(run: _Run, job: Job, numbers: PaperNumbers, sampler: PairSampler, optimiser: torch.optim.Optimizer) -> Iterator[float]:
     """One pass over the likes; yields each step's loss."""
     features, present = job.warm.features.tensors(job.device)
     is_cold = torch.from_numpy(job.warm.is_cold).to(job.device)
     run.train()
     for drawn in sampler.epoch(numbers.batch):
         users, liked, other = (torch.from_numpy(part).to(job.device) for part in drawn)
-        rows, at = torch.cat([liked, other]).unique(return_inverse=True)
+        rows, at = torch.unique(torch.cat([liked, other]), return_inverse=True)
         shown = drop_modalities(present[rows], numbers.modality_dropout)
         output = run.mamex([value[rows] for value in features], shown)
         pairs = Pairs(run.users[users], at[: len(liked)], at[len(liked) :])

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeAlias, cast
 
-from training.errors import ColumnMissing, FolderMissing, TableUnreadable
+from model.plain.errors import ColumnMissing, FolderMissing, TableUnreadable
 
 Row: TypeAlias = dict[str, Any]
 SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz")

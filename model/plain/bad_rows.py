@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from training.errors import TooManyBadRows
+from model.plain.errors import TooManyBadRows
 
 _NAMED = 100
 

@@ -1,0 +1,90 @@
+"""The items table of a plain data folder."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from model.content import Content, Scalar
+from model.plain.bad_rows import BadRows
+from model.plain.tables import Row, find_table, read_rows
+
+_OWN_COLUMNS = {"item_id", "title", "text", "image", "split"}
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueItem:
+    """One row of the items table."""
+
+    item_id: str
+    title: str
+    text: str
+    image: Path | None
+    split: str
+    """`warm`, `cold_val`, `cold_test`, or empty where the table does not say."""
+    attributes: Mapping[str, Scalar] = field(default_factory=dict)
+
+    def content(self) -> Content:
+        """
+        The item's content, its picture read from disk.
+
+        Raises:
+            OSError: the picture cannot be read.
+        """
+        image = None if self.image is None else self.image.read_bytes()
+        return Content(self.title, self.text, image, self.attributes)
+
+
+def read_items(folder: Path, bad: BadRows) -> list[CatalogueItem]:
+    """
+    The items of a plain folder, each id once.
+
+    Raises:
+        FolderMissing, ColumnMissing, TableUnreadable: the folder cannot be used at all; single bad rows are noted in `bad`.
+    """
+    table = find_table(folder, "items")
+    items: dict[str, CatalogueItem] = {}
+    for number, row in read_rows(table, ["item_id"]):
+        bad.rows += 1
+        item = _to_item(folder, row, f"line {number}", bad)
+        if item is not None and item.item_id in items:
+            bad.drop("duplicate item_id", f"line {number}: {item.item_id}")
+        elif item is not None:
+            items[item.item_id] = item
+    return list(items.values())
+
+
+def _to_item(folder: Path, row: Row, where: str, bad: BadRows) -> CatalogueItem | None:
+    item_id = read_word(row.get("item_id"))
+    if not item_id:
+        bad.drop("no item_id", where)
+        return None
+    named = f"{where}: {item_id}"
+    title, text = read_word(row.get("title")), read_word(row.get("text"))
+    image = _find_image(folder, read_word(row.get("image")), named, bad)
+    if not title and not text:
+        if image is None:
+            bad.drop("neither picture nor words", named)
+            return None
+        bad.remark("blank text", named)
+    attributes = {name: value for name, value in row.items() if name not in _OWN_COLUMNS and _is_scalar(value)}
+    return CatalogueItem(item_id, title, text, image, read_word(row.get("split")), attributes)
+
+
+def _find_image(folder: Path, name: str, named: str, bad: BadRows) -> Path | None:
+    if not name:
+        return None
+    path = folder / name
+    if path.is_file():
+        return path
+    bad.note("missing picture file", f"{named}: {name}")
+    return None
+
+
+def read_word(value: object) -> str:
+    """A cell as text; blank where it is empty."""
+    return "" if value is None else str(value).strip()
+
+
+def _is_scalar(value: object) -> bool:
+    return value is None or isinstance(value, (str, int, bool)) or (isinstance(value, float) and math.isfinite(value))

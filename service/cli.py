@@ -1,0 +1,105 @@
+"""The command line: `thaw`."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model.errors import ProjectError
+from service.settings import read_settings
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+_OFFLINE = {"add_help_option": False, "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True}}
+
+Url = Annotated[str, typer.Option(envvar="THAW_URL", help="Where the service listens.")]
+
+
+@app.command()
+def serve(
+    train_demo: Annotated[bool, typer.Option("--train-demo", help="First train the demo checkpoint, if there is none.")] = False,
+) -> None:
+    """Serve a checkpoint over HTTP; settings come from THAW_ variables."""
+    settings = read_settings()
+    if train_demo:
+        from service.demo import train_demo_checkpoint
+
+        train_demo_checkpoint(settings.checkpoint)
+    from service.serve import serve as run  # torch and FAISS take seconds to import: not for --help
+
+    run(settings)
+
+
+@app.command()
+def health() -> None:
+    """Ask the service that THAW_HOST and THAW_PORT name whether it is ready; exit status 0 if it is."""
+    from service.client import Client
+
+    settings = read_settings()
+    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104
+    with Client(f"http://{host}:{settings.port}", timeout_seconds=4, tries=1) as client:
+        typer.echo(client.ready()["status"])
+
+
+@app.command()
+def ingest(
+    folder: Annotated[Path, typer.Argument(help="A plain data folder; only its items table and pictures are read.")],
+    url: Url = "http://127.0.0.1:8000",
+    split: Annotated[str | None, typer.Option(help="Only the items of this split.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Items under way at once.")] = 8,
+) -> None:
+    """Post the items of a plain folder to a running service."""
+    from service.ingest_folder import ingest_folder
+
+    outcome = ingest_folder(folder, url=url, split=split, workers=workers)
+    typer.echo(f"{outcome.created:,} new, {outcome.replaced:,} replaced, {len(outcome.refused):,} refused")
+    for item_id, reason in outcome.refused[:20]:
+        typer.echo(f"  {item_id}: {reason}", err=True)
+    if outcome.refused:
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the demo keeps its files.")] = Path("demo"),
+    port: Annotated[int, typer.Option(help="The port to serve on.")] = 8000,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop the service that the demo left running.")] = False,
+) -> None:
+    """Generate a catalogue, train on it, serve it, ingest new items, recommend them."""
+    from service.demo import run_demo, stop_demo
+
+    if stop:
+        stop_demo(folder)
+    else:
+        run_demo(folder, port)
+
+
+@app.command(**_OFFLINE)  # type: ignore[arg-type]
+def train(context: typer.Context) -> None:
+    """Train a checkpoint from a plain data folder (see `thaw train --help`)."""
+    _hand_over("train", context.args)
+
+
+@app.command(**_OFFLINE)  # type: ignore[arg-type]
+def evaluate(context: typer.Context) -> None:
+    """Rank the items of a plain folder with a checkpoint (see `thaw evaluate --help`)."""
+    _hand_over("evaluate", context.args)
+
+
+def _hand_over(command: str, arguments: list[str]) -> None:
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "training", command, *arguments])  # noqa: S606 - our own program
+
+
+def main() -> None:
+    """Runs a command; an error that Thaw raises on purpose is one sentence and exit status 1."""
+    try:
+        app(prog_name="thaw")
+    except ProjectError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

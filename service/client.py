@@ -1,0 +1,109 @@
+"""The library that talks to a running service."""
+
+import base64
+import time
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from model.content import Scalar
+from service.errors import ServiceError
+
+
+class CallFailed(ServiceError):
+    """The service refused a call, or did not answer; `status` is 0 where there was no answer."""
+
+    def __init__(self, status: int, detail: str, field: str | None = None) -> None:
+        self.status, self.detail, self.field = status, detail, field
+        super().__init__(detail)
+
+
+class Client:
+    """
+    Calls of the API as methods; waits and tries again when the service says that it is busy.
+
+    Raises:
+        CallFailed: from every method, when the service refuses or cannot be reached.
+    """
+
+    def __init__(self, url: str = "http://127.0.0.1:8000", *, timeout_seconds: float = 30.0, tries: int = 8) -> None:
+        self._http = httpx.Client(base_url=url, timeout=timeout_seconds, trust_env=False)
+        self._tries = tries
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets the connections go."""
+        self._http.close()
+
+    def put_item(
+        self,
+        item_id: str,
+        *,
+        title: str = "",
+        text: str = "",
+        image: bytes | None = None,
+        attributes: Mapping[str, Scalar] | None = None,
+    ) -> dict[str, Any]:
+        """Posts an item; returns it as the service holds it."""
+        body: dict[str, Any] = {"item_id": item_id, "title": title, "text": text, "attributes": dict(attributes or {})}
+        if image is not None:
+            body["image_base64"] = base64.b64encode(image).decode()
+        return self._call("POST", "/items", json=body)
+
+    def get_item(self, item_id: str) -> dict[str, Any]:
+        """One item."""
+        return self._call("GET", f"/items/{quote(item_id, safe='')}")
+
+    def delete_item(self, item_id: str) -> None:
+        """Removes an item."""
+        self._call("DELETE", f"/items/{quote(item_id, safe='')}")
+
+    def items(self, page: int = 500) -> Iterator[dict[str, Any]]:
+        """The whole catalogue in the order of item ids."""
+        cursor = None
+        while True:
+            answer = self._call("GET", "/items", params={"limit": page, **({"cursor": cursor} if cursor else {})})
+            yield from answer["items"]
+            cursor = answer["next_cursor"]
+            if cursor is None:
+                return
+
+    def recommend(self, user_id: str, **wishes: str | int | bool) -> dict[str, Any]:
+        """A list for a user; `wishes` are the query's parameters, such as `k=10, cold_only=True`."""
+        params = {name: str(value).lower() if isinstance(value, bool) else value for name, value in wishes.items()}
+        return self._call("GET", f"/recommend/{quote(user_id, safe='')}", params=params)
+
+    def ready(self) -> dict[str, Any]:
+        """What `/health/ready` says."""
+        return self._call("GET", "/health/ready")
+
+    def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        for attempt in range(self._tries):
+            try:
+                response = self._http.request(method, path, **options)
+            except httpx.HTTPError as error:
+                raise CallFailed(0, f"{self._http.base_url} does not answer: {error or type(error).__name__}") from error
+            if response.status_code != 429 or attempt == self._tries - 1:
+                return _read(response)
+            time.sleep(float(response.headers.get("Retry-After", "1")))
+        raise AssertionError("unreachable")
+
+
+def _read(response: httpx.Response) -> dict[str, Any]:
+    if response.status_code == 204:
+        return {}
+    try:
+        body: dict[str, Any] = response.json()
+    except ValueError:
+        body = {"detail": f"the answer is not JSON (status {response.status_code})"}
+    if response.is_error:
+        raise CallFailed(response.status_code, str(body.get("detail", response.reason_phrase)), body.get("field"))
+    return body

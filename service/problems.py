@@ -1,0 +1,67 @@
+"""Every error becomes one kind of answer: problem+json, as RFC 9457 has it."""
+
+from typing import Any
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from model.errors import ProjectError
+from service.errors import InvalidField, problem_of
+
+_log = structlog.get_logger(__name__)
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem_response(
+    status: int, kind: str, title: str, detail: str, *, field: str | None = None, headers: dict[str, str] | None = None
+) -> Response:
+    """One problem as a response."""
+    body: dict[str, Any] = {"type": f"urn:thaw:problem:{kind}", "title": title, "status": status, "detail": detail}
+    if field is not None:
+        body["field"] = field
+    return Response(orjson.dumps(body), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def answer_error(error: ProjectError) -> Response:
+    """The response that the table in service/errors.py gives an error."""
+    problem = problem_of(error)
+    wait = getattr(error, "retry_after_seconds", None)
+    headers = {"Retry-After": str(wait)} if wait else None
+    field = getattr(error, "field", None)
+    return problem_response(problem.status, problem.type, problem.title, str(error), field=field, headers=headers)
+
+
+def to_invalid_field(error: ValidationError | RequestValidationError) -> InvalidField:
+    """The first thing that is wrong with a body or a query, as one of our errors."""
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"] if part not in ("query", "path", "body")]
+    reason = str(first["msg"]).removeprefix("Value error, ")
+    return InvalidField(".".join(path) or "body", reason[:1].lower() + reason[1:])
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Makes the app answer every error as a problem."""
+
+    @app.exception_handler(ProjectError)
+    async def on_ours(_request: Request, error: ProjectError) -> Response:
+        return answer_error(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_validation(_request: Request, error: RequestValidationError) -> Response:
+        return answer_error(to_invalid_field(error))
+
+    @app.exception_handler(HTTPException)
+    async def on_http(_request: Request, error: HTTPException) -> Response:
+        kind = {404: "no-such-path", 405: "method-not-allowed"}.get(error.status_code, "http-error")
+        headers = dict(error.headers or {})
+        return problem_response(error.status_code, kind, str(error.detail), str(error.detail), headers=headers)
+
+    @app.exception_handler(Exception)
+    async def on_unforeseen(request: Request, error: Exception) -> Response:
+        _log.error("unforeseen error", path=request.url.path, error=repr(error), exc_info=error)
+        return problem_response(500, "internal", "Something went wrong here", "the error is in the service's log")

@@ -1,0 +1,73 @@
+"""User vectors in Redis: nothing that would hurt to lose, and never worth waiting for."""
+
+import time
+from typing import cast
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from service.errors import SettingsError
+
+_PREFIX = "thaw:user:"
+_KEEP_SECONDS = 24 * 3600
+_REST_SECONDS = 1.0
+
+
+class RedisUserCache:
+    """
+    One round trip a call, bounded by the timeout.
+
+    After a failure Redis is left alone for a second: while it is down, one request a second pays for trying.
+    """
+
+    def __init__(self, url: str, *, timeout_seconds: float) -> None:
+        """
+        Raises:
+            SettingsError: the URL is none that Redis clients read. An unreachable server raises nothing.
+        """
+        try:
+            pool = BlockingConnectionPool.from_url(
+                url,
+                max_connections=64,
+                timeout=timeout_seconds,
+                socket_timeout=timeout_seconds,
+                socket_connect_timeout=timeout_seconds,
+                retry=Retry(NoBackoff(), 0),
+            )
+        except ValueError as error:
+            raise SettingsError(f"THAW_REDIS_URL is {url!r}: {error}") from error
+        self._redis = Redis(connection_pool=pool)
+        self._resting_until = 0.0
+        self._failed = False
+
+    @property
+    def degraded(self) -> bool:
+        return self._failed
+
+    async def get(self, user_id: str) -> bytes | None:
+        if time.monotonic() < self._resting_until:
+            return None
+        try:
+            value = cast(bytes | None, await self._redis.get(_PREFIX + user_id))
+        except (RedisError, OSError, TimeoutError):
+            self._rest()
+            return None
+        self._failed = False
+        return value
+
+    async def put(self, user_id: str, value: bytes) -> None:
+        if time.monotonic() < self._resting_until:
+            return
+        try:
+            await self._redis.set(_PREFIX + user_id, value, ex=_KEEP_SECONDS)
+        except (RedisError, OSError, TimeoutError):
+            self._rest()
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    def _rest(self) -> None:
+        self._failed = True
+        self._resting_until = time.monotonic() + _REST_SECONDS

@@ -1,0 +1,66 @@
+"""Is it alive, is it ready, what does it serve."""
+
+import asyncio
+
+import orjson
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from service.catalogue import COLD
+from service.routes.wiring import ServiceDep, documented
+
+router = APIRouter(tags=["state"])
+
+
+@router.get("/health/live")
+async def live() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "alive"}
+
+
+@router.get("/health/ready", responses=documented(None, 200, 503))
+async def ready(service: ServiceDep) -> dict[str, object]:
+    """The store answers, and everything in it can be recommended."""
+    await asyncio.to_thread(service.store.ping)
+    return {
+        "status": "ready",
+        "space": service.space.version,
+        "items": len(service.index),
+        "unplaced_items": service.catalogue.unplaced,
+        "degraded": service.users.degraded,
+    }
+
+
+@router.get("/model")
+async def model(service: ServiceDep) -> Response:
+    """The checkpoint that serves: what it was trained on, with which encoders, and how good it was."""
+    manifest = service.space.manifest
+    body = {
+        "space": service.space.version,
+        "recipe": dict(manifest.recipe),
+        "network": manifest.network.to_fields(),
+        "encoders": {
+            name: {"name": record.name, "fingerprint": record.spec.fingerprint, "dim": record.spec.dim, "backend": record.backend}
+            for name, record in manifest.encoders.items()
+        },
+        "text_fields": list(manifest.text_fields),
+        "missing_policy": manifest.missing_policy,
+        "dataset": dict(manifest.dataset),
+        "events_through": manifest.events_through,
+        "metrics": dict(manifest.metrics),
+        "libraries": dict(manifest.libraries),
+        "users": service.space.user_count,
+    }
+    return Response(orjson.dumps(body), media_type="application/json")
+
+
+@router.get("/metrics")
+async def metrics(service: ServiceDep) -> Response:
+    """Counts and timings in Prometheus' text format."""
+    measured = service.metrics
+    measured.index_items.set(len(service.index))
+    measured.cold_items.set(service.index.count(COLD))
+    measured.encode_waiting.set(service.ingestor.waiting)
+    measured.store_waiting.set(service.store.waiting)
+    measured.degraded.set(service.users.degraded)
+    return Response(measured.render(), media_type="text/plain; version=0.0.4; charset=utf-8")

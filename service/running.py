@@ -1,0 +1,87 @@
+"""Everything that lives as long as the service, opened together and closed together."""
+
+import time
+from dataclasses import dataclass
+
+import structlog
+
+from service.catalogue import Catalogue
+from service.index.faiss_flat import FlatIndex
+from service.index.protocol import Index
+from service.ingest import Ingestor
+from service.metrics import Metrics
+from service.recommend import Recommender
+from service.redis_cache import RedisUserCache
+from service.settings import Settings
+from service.space import Space, open_space
+from service.store.store import Store
+from service.user_cache import LocalUserCache, UserCache
+from service.users import Users
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service, whatever asks it."""
+
+    space: Space
+    store: Store
+    index: Index
+    catalogue: Catalogue
+    ingestor: Ingestor
+    users: Users
+    recommender: Recommender
+    metrics: Metrics
+    caches: tuple[UserCache, ...]
+
+    async def close(self) -> None:
+        """Finishes what was taken, then lets everything go."""
+        self.ingestor.close()
+        self.store.close()
+        for cache in self.caches:
+            await cache.close()
+
+
+def open_configured_space(settings: Settings) -> Space:
+    """The space of the checkpoint that the settings name; raises as `open_space` does."""
+    return open_space(settings.checkpoint, device=settings.device, places=settings.encoder_places, threads=settings.torch_threads)
+
+
+def open_service(settings: Settings, space: Space) -> Service:
+    """
+    Opens the store and builds the index from it.
+
+    Raises:
+        StoreInUse, StoreUnavailable, SettingsError: nothing was left open.
+    """
+    start = time.monotonic()
+    caches = _make_caches(settings)
+    metrics = Metrics()
+    index = FlatIndex(space.tower.width)
+    catalogue = Catalogue(space, index)
+    store = Store(settings.store_url, catalogue.apply, max_waiting=settings.store_waiting)
+    try:
+        catalogue.build(store)
+    except BaseException:
+        store.close()
+        raise
+    ingestor = Ingestor(
+        space,
+        store,
+        metrics,
+        batch=settings.encode_batch,
+        waiting=settings.encode_waiting,
+        max_pixels=settings.max_image_pixels,
+    )
+    users = Users(space, caches, metrics)
+    recommender = Recommender(users, index, metrics)
+    _log.info("ready to serve", space=space.version, items=len(index), seconds=round(time.monotonic() - start, 2))
+    return Service(space, store, index, catalogue, ingestor, users, recommender, metrics, caches)
+
+
+def _make_caches(settings: Settings) -> tuple[UserCache, ...]:
+    local = LocalUserCache(settings.user_cache_size)
+    if not settings.redis_url:
+        return (local,)
+    return (local, RedisUserCache(settings.redis_url, timeout_seconds=settings.redis_timeout_seconds))

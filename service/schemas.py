@@ -1,0 +1,160 @@
+"""Request and response bodies."""
+
+import math
+import unicodedata
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Base64Bytes, BaseModel, ConfigDict, Field
+
+from model.content import Scalar
+
+MAX_ID_BYTES = 256
+MAX_ATTRIBUTES = 100
+
+
+def check_id(value: str) -> str:
+    """
+    An id as it is.
+
+    Raises:
+        ValueError: empty, over 256 bytes of UTF-8, with a control character, or `.` or `..`, which URLs swallow.
+    """
+    if not value or value in (".", ".."):
+        raise ValueError("an id must not be empty, . or ..")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+        raise ValueError("an id must not hold control characters")
+    if len(value.encode()) > MAX_ID_BYTES:
+        raise ValueError(f"an id has at most {MAX_ID_BYTES} bytes of UTF-8")
+    return value
+
+
+def check_words(value: str) -> str:
+    """
+    Words as they are.
+
+    Raises:
+        ValueError: they hold a NUL or half of a surrogate pair, which no database keeps.
+    """
+    if any(character == "\0" or unicodedata.category(character) == "Cs" for character in value):
+        raise ValueError("words must not hold NUL characters or halves of surrogate pairs")
+    return value
+
+
+def check_attributes(value: dict[str, Any]) -> dict[str, Scalar]:
+    """
+    Attributes as they are.
+
+    Raises:
+        ValueError: one is a list, an object or no finite number, or there are too many.
+    """
+    if len(value) > MAX_ATTRIBUTES:
+        raise ValueError(f"at most {MAX_ATTRIBUTES} attributes")
+    for name, scalar in value.items():
+        check_words(name)
+        if isinstance(scalar, str):
+            check_words(scalar)
+        elif isinstance(scalar, float) and not math.isfinite(scalar):
+            raise ValueError(f"the attribute {name!r} must be finite")
+        elif not isinstance(scalar, (int, float, bool, type(None))):
+            raise ValueError(f"the attribute {name!r} must be a string, a number, true, false or null")
+    return value
+
+
+Id = Annotated[str, AfterValidator(check_id)]
+Words = Annotated[str, AfterValidator(check_words)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=2**26)
+
+
+class ItemBody(_Body):
+    """One item to ingest. At least one of `title`, `text` and the picture must say something."""
+
+    item_id: Id = Field(description="Your id of it: 1 to 256 bytes of UTF-8, no control characters.", examples=["mug-17"])
+    title: Words = Field("", max_length=1000, description="Its name.", examples=["Sailboat mug"])
+    text: Words = Field("", max_length=100_000, description="What is said of it.", examples=["Rope, canvas and salt wind."])
+    image_base64: Base64Bytes | None = Field(None, description="Its picture, a JPEG, PNG or WebP file in base64.")
+    attributes: Annotated[dict[str, Any], AfterValidator(check_attributes)] = Field(
+        default_factory=dict,
+        description="Flat: strings, finite numbers, booleans, null; at most 100.",
+        examples=[{"price": 12.5}],
+    )
+
+
+class RecommendQuery(_Body):
+    """How to recommend."""
+
+    k: int = Field(20, ge=1, le=500, description="How many items at most.")
+    exclude_seen: bool = Field(True, description="Leave out what the user had in training.")
+    cold_only: bool = Field(False, description="Only items that had no interactions in training.")
+    fallback: bool = Field(False, description="Rank for the prior user when this one is unknown, instead of 404.")
+
+
+class PageQuery(_Body):
+    """Which part of the catalogue."""
+
+    limit: int = Field(100, ge=1, le=1000, description="How many items at most.")
+    cursor: str | None = Field(None, max_length=1000, description="`next_cursor` of the page before.")
+
+
+State = Literal["warm", "cold"]
+
+
+class ItemFusion(BaseModel):
+    """How an item's content became an embedding."""
+
+    modalities: dict[str, bool] = Field(description="Which modalities the item has.")
+    gate: dict[str, float] = Field(description="Weight of each view; 0 where missing, sum 1.")
+    experts: dict[str, list[float]] = Field(description="Weights of the experts of each view that is there; sum 1.")
+
+
+class ItemAnswer(ItemFusion):
+    """An item as it is served."""
+
+    item_id: str
+    title: str
+    text: str
+    attributes: dict[str, Any]
+    state: State = Field(description="`warm`: the checkpoint learned it from interactions. `cold`: known by its content.")
+    embedding_source: Literal["learned", "content"]
+    space: str = Field(description="Version of the checkpoint whose space it lies in.")
+    created_at: str = Field(description="UTC, ISO 8601.")
+    updated_at: str = Field(description="UTC, ISO 8601.")
+    searchable: bool = Field(description="False only where the item's features are of encoders no longer served.")
+
+
+class ItemsAnswer(BaseModel):
+    """A page of the catalogue, by item id."""
+
+    items: list[ItemAnswer]
+    next_cursor: str | None = Field(description="Null on the last page.")
+
+
+class RecommendedItem(BaseModel):
+    """One of a list."""
+
+    item_id: str
+    score: float = Field(description="Inner product of the embeddings; comparable within this list only.")
+    state: State
+
+
+class RecommendAnswer(BaseModel):
+    """The items whose embeddings agree most with the user's, best first."""
+
+    user_id: str
+    space: str
+    source: Literal["user", "prior"] = Field(description="Whose embedding ranked: this user's, or the prior user's.")
+    recommendation_id: str = Field(description="Names this list.")
+    items: list[RecommendedItem]
+    degraded: bool = Field(description="A cache is out of order: the list is right, and took longer.")
+
+
+class ProblemAnswer(BaseModel):
+    """An error, as RFC 9457 has it."""
+
+    type: str = Field(description="Stable: `urn:thaw:problem:...`.", examples=["urn:thaw:problem:unknown-user"])
+    title: str
+    status: int
+    detail: str = Field(description="What was wrong, and what would be accepted.")
+    field: str | None = Field(None, description="The field it is about.")

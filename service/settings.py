@@ -1,0 +1,61 @@
+"""What differs between two deployments: read once from THAW_ variables, then handed down."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.errors import SettingsError
+
+PREFIX = "THAW_"
+
+
+class Settings(BaseSettings):
+    """Every setting with a default that works; `THAW_` and the name in capitals sets it."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    checkpoint: Path = Field(Path("checkpoint"), description="The checkpoint directory to serve.")
+    store_url: str = Field("sqlite:///thaw.sqlite", description="The store, as a SQLAlchemy URL.")
+    host: str = Field("127.0.0.1", description="The address to listen on; only this machine unless told otherwise.")
+    port: int = Field(8000, ge=1, le=65535, description="The port to listen on.")
+    redis_url: str | None = Field(
+        None, description="A Redis to cache user vectors in, such as `redis://localhost:6379/0`; else a cache in the process."
+    )
+    redis_timeout_seconds: float = Field(0.05, gt=0, le=5, description="How long a request may wait for Redis.")
+    user_cache_size: int = Field(100_000, ge=0, description="User vectors kept in the process.")
+    max_body_bytes: int = Field(16 * 2**20, ge=1024, description="A larger request body is refused (413).")
+    body_timeout_seconds: float = Field(30.0, gt=0, description="A body that takes longer to arrive is refused (408).")
+    max_image_pixels: int = Field(50_000_000, ge=1, le=100_000_000, description="A larger picture is refused (422).")
+    encode_batch: int = Field(16, ge=1, le=1024, description="Most items that the encoders take at once.")
+    encode_waiting: int = Field(256, ge=1, description="Items that may wait for the encoders; beyond it 429.")
+    store_waiting: int = Field(4096, ge=1, description="Writes that may wait for the store; beyond it 429.")
+    torch_threads: int = Field(0, ge=0, description="Cores that encoders use; 0 for all.")
+    device: str = Field("cpu", pattern="^(cpu|cuda)$", description="Where encoders run: `cpu` or `cuda`.")
+    encoder_places: dict[str, str] = Field(
+        default_factory=dict,
+        description='Encoders that lie elsewhere than in training, as JSON: `{"text": "sentence-text:/models/mine"}`.',
+    )
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`.")
+
+
+def read_settings() -> Settings:
+    """
+    The settings of this process's environment.
+
+    Raises:
+        SettingsError: a value is bad, or a THAW_ variable is none that Thaw knows; says which and why.
+    """
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {"THAW_CACHE_DIR", "THAW_URL"}
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingsError(f"{unknown[0]} is no setting of Thaw; known are {', '.join(sorted(known))}")
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + str(first["loc"][0]).upper()
+        raise SettingsError(f"{name} is {first['input']!r}: {first['msg'].lower()}") from error
+    except ValueError as error:  # a JSON setting that is not JSON
+        raise SettingsError(f"a {PREFIX} variable cannot be read: {error}") from error

@@ -1,0 +1,55 @@
+"""One checkpoint as it serves: what is swapped as a whole when another one takes over."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from model.anchors import Anchors
+from model.checkpoint import Checkpoint, load_checkpoint, make_encoders, make_tower
+from model.content import FloatArray
+from model.item_tower import ItemTower, limit_threads
+
+
+class Space:
+    """The item tower, the users and the warm items of one checkpoint."""
+
+    def __init__(self, checkpoint: Checkpoint, tower: ItemTower) -> None:
+        self.manifest = checkpoint.manifest
+        self.version = checkpoint.version
+        self.tower = tower
+        self.anchors = Anchors(checkpoint)
+        self.prior_user: FloatArray = checkpoint.prior_user
+        self._checkpoint = checkpoint
+        self._user_rows = {user_id: row for row, user_id in enumerate(checkpoint.user_ids)}
+
+    @property
+    def user_count(self) -> int:
+        """How many users the checkpoint knows."""
+        return len(self._user_rows)
+
+    def user_embedding(self, user_id: str) -> FloatArray | None:
+        """A user's trained embedding, (D,); None for a user that the checkpoint does not know."""
+        row = self._user_rows.get(user_id)
+        return None if row is None else self._checkpoint.user_embeddings[row]
+
+    def seen_by(self, user_id: str) -> list[str]:
+        """Ids of the items that a user had in training; none for an unknown user."""
+        row = self._user_rows.get(user_id)
+        if row is None:
+            return []
+        ids = self._checkpoint.item_ids
+        return [ids[item] for item in self._checkpoint.interactions.seen_by(row)]
+
+
+def open_space(path: Path, *, device: str, places: Mapping[str, str], threads: int) -> Space:
+    """
+    Loads and verifies a checkpoint and its encoders.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read.
+        EncoderError: an encoder is missing here, or is not the one of training.
+    """
+    if threads:
+        limit_threads(threads)
+    checkpoint = load_checkpoint(path)
+    encoders = make_encoders(checkpoint.manifest, places=places, device=device)
+    return Space(checkpoint, make_tower(checkpoint, encoders))
