@@ -45,7 +45,7 @@ class Catalogue:
 
     def _embed(self, items: Sequence[StoredItem]) -> dict[str, StoredEmbedding]:
         features = read_features(self._space, items)
-        usable: BoolArray = features.present.any(axis=1)
+        usable: BoolArray = np.asarray(features.present.any(axis=1), np.bool_)
         if not usable.any():
             return {}
         rows = np.flatnonzero(usable)

@@ -1,0 +1,141 @@
+"""Encoders that need no weights, and what makes two of them the same."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.content import Content
+from model.content_encoder import ContentEncoder
+from model.encoders.choose import make_encoder
+from model.encoders.lexical import LexicalEncoder
+from model.encoders.picture import decode_image
+from model.encoders.probe import take_probes
+from model.encoders.spec import EncoderSpec, Kind
+from model.errors import EncoderMismatch, EncoderUnavailable, ImageTooLarge, NothingPresent, ProbeMismatch, UnreadableImage
+from tests.fakes import draw_jpeg
+
+SPEC = EncoderSpec("id", Kind.TEXT, 4, "float32", "none", {"a": "1"})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("id", "x"), ("kind", Kind.IMAGE), ("dim", 5), ("precision", "int8"), ("preprocessing", "other"), ("files", {"a": "2"}), ("sparse", True)],
+)
+def test_a_spec_that_differs_is_named_and_has_another_fingerprint(field: str, value: object) -> None:
+    other = replace(SPEC, **{field: value})  # type: ignore[arg-type]
+
+    with pytest.raises(EncoderMismatch) as caught:
+        SPEC.require_same("text", other)
+
+    assert caught.value.field == field
+    assert SPEC.fingerprint != other.fingerprint
+
+
+@pytest.mark.parametrize("name", ["hash-text:8", "lexical"])
+def test_rows_of_text_have_length_one(name: str) -> None:
+    features = make_encoder(name).encode(["a red house", "!!!", "Ünïcode 12"])
+
+    assert np.asarray((features * features).sum(axis=1)).ravel() == pytest.approx([1, 1, 1], abs=1e-5)
+
+
+def test_lexical_features_agree_by_shared_words_and_pairs() -> None:
+    features = LexicalEncoder().encode(["directed by Jane Campion", "by jane campion", "something else"])
+
+    likeness = (features @ features.T).toarray()
+
+    assert likeness[0, 1] > 0.5
+    assert likeness[0, 2] == 0
+
+
+@pytest.mark.parametrize("name", ["nonsense", "hash-text:0", "hash-text:x", "sentence-text:", "sentence-text:/no/such/folder"])
+def test_an_encoder_that_cannot_be_made_says_why(name: str) -> None:
+    with pytest.raises(EncoderUnavailable) as caught:
+        make_encoder(name)
+
+    assert name.partition(":")[2] in str(caught.value)
+
+
+def test_the_hash_encoder_is_never_a_default() -> None:
+    from training.config import ENCODERS
+
+    assert not any("hash" in name for names in ENCODERS.values() for name in names.values())
+
+
+def test_blank_text_is_a_missing_modality() -> None:
+    reader = ContentEncoder({"image": make_encoder("hash-image:8"), "text": make_encoder("hash-text:8")}, ("title", "text"))
+
+    features = reader.encode([reader.prepare(Content("", " ", draw_jpeg())), reader.prepare(Content("words"))])
+
+    assert features.present.tolist() == [[True, False], [False, True]]
+    assert not features.values[1][0].any()
+
+
+def test_an_item_with_nothing_is_refused() -> None:
+    reader = ContentEncoder({"text": make_encoder("hash-text:8")}, ("title", "text"))
+
+    with pytest.raises(NothingPresent):
+        reader.prepare(Content(" ", "\t"))
+
+
+def test_a_truncated_picture_is_refused() -> None:
+    data = draw_jpeg(size=(200, 200))
+
+    with pytest.raises(UnreadableImage, match="truncated|damaged"):
+        decode_image(data[: len(data) // 2])
+
+
+@pytest.mark.parametrize("data", [b"", b"not a picture", b"GIF89a" + bytes(50), b"\xff\xd8\xff" + bytes(100)])
+def test_what_is_no_picture_is_refused(data: bytes) -> None:
+    with pytest.raises(UnreadableImage):
+        decode_image(data)
+
+
+def test_a_picture_over_the_limit_is_refused_before_it_is_decoded() -> None:
+    with pytest.raises(ImageTooLarge) as caught:
+        decode_image(draw_jpeg(size=(100, 100)), max_pixels=9_999)
+
+    assert (caught.value.pixels, caught.value.limit) == (10_000, 9_999)
+
+
+def test_a_picture_bomb_is_refused() -> None:
+    """A few kilobytes that would decode to gigabytes."""
+    file = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(file, format="PNG")
+
+    with pytest.raises(ImageTooLarge):
+        decode_image(file.getvalue())
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1", "I;16"])
+def test_every_mode_becomes_rgb(mode: str) -> None:
+    file = io.BytesIO()
+    kind = "JPEG" if mode == "CMYK" else "PNG"
+    Image.new(mode, (10, 12)).save(file, format=kind)
+
+    decoded = decode_image(file.getvalue())
+
+    assert (decoded.mode, decoded.size) == ("RGB", (10, 12))
+
+
+def test_a_turned_photograph_is_put_upright() -> None:
+    file = io.BytesIO()
+    image = Image.new("RGB", (30, 20))
+    exif = image.getexif()
+    exif[0x0112] = 6  # turned by a quarter
+    image.save(file, format="JPEG", exif=exif)
+
+    assert decode_image(file.getvalue()).size == (20, 30)
+
+
+def test_probes_pass_for_the_same_encoder_and_fail_for_another() -> None:
+    encoder, other = make_encoder("hash-text:8"), make_encoder("hash-text:8")
+    probes = take_probes({"text": encoder})
+    probes.verify("text", other, encoder.backend)
+
+    flipped = replace(probes, features={"text": probes.features["text"][::-1]})
+
+    with pytest.raises(ProbeMismatch):
+        flipped.verify("text", encoder, encoder.backend)
