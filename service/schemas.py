@@ -1,10 +1,12 @@
 """Request and response bodies."""
 
+import base64
+import binascii
 import math
 import unicodedata
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Base64Bytes, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from model.content import Scalar
 
@@ -60,8 +62,24 @@ def check_attributes(value: dict[str, Any]) -> dict[str, Scalar]:
     return value
 
 
+def read_base64(value: object) -> object:
+    """
+    The bytes of a base64 string; white space in it is passed over.
+
+    Raises:
+        ValueError: it is no base64.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return base64.b64decode("".join(value.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("it must be a file in standard base64, with padding") from error
+
+
 Id = Annotated[str, AfterValidator(check_id)]
 Words = Annotated[str, AfterValidator(check_words)]
+Base64File = Annotated[bytes, BeforeValidator(read_base64), WithJsonSchema({"type": "string", "format": "base64"})]
 
 
 class _Body(BaseModel):
@@ -74,7 +92,9 @@ class ItemBody(_Body):
     item_id: Id = Field(description="Your id of it: 1 to 256 bytes of UTF-8, no control characters.", examples=["mug-17"])
     title: Words = Field("", max_length=1000, description="Its name.", examples=["Sailboat mug"])
     text: Words = Field("", max_length=100_000, description="What is said of it.", examples=["Rope, canvas and salt wind."])
-    image_base64: Base64Bytes | None = Field(None, description="Its picture, a JPEG, PNG or WebP file in base64.")
+    image_base64: Base64File | None = Field(
+        None, description="Its picture, a JPEG, PNG or WebP file in base64."
+    )
     attributes: Annotated[dict[str, Any], AfterValidator(check_attributes)] = Field(
         default_factory=dict,
         description="Flat: strings, finite numbers, booleans, null; at most 100.",

@@ -50,16 +50,16 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def feature_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A feature cache of the session's own."""
     return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="session")
-def checkpoint_path(demo_folder: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkpoint_path(demo_folder: Path, feature_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of the recipe `thaw`, trained on the small demo with encoders that need no weights."""
     path = tmp_path_factory.mktemp("trained") / "checkpoint"
-    config = TrainConfig(demo_folder / "catalogue", path, encoders=HASHED, cache=cache, numbers={"width": "16"}, device="cpu")
+    config = TrainConfig(demo_folder / "catalogue", path, encoders=HASHED, cache=feature_cache, numbers={"width": "16"}, device="cpu")
     train(config, SilentReporter())
     return path
 

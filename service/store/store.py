@@ -34,9 +34,13 @@ class Store:
         """
         self._lock_file = lock_store(url)
         self._on_change = on_change
-        with translated():
-            self._engine = open_engine(url)
-            self._change = self._prepare()
+        try:
+            with translated():
+                self._engine = open_engine(url)
+                self._change = self._prepare()
+        except BaseException:
+            self._release()
+            raise
         self._writer: Batcher[Operation, Change] = Batcher("the store", self._commit, max_batch=256, max_waiting=max_waiting)
 
     @property
@@ -128,7 +132,11 @@ class Store:
     def close(self) -> None:
         """Finishes the writes that were taken, then lets the store go."""
         self._writer.close()
-        self._engine.dispose()
+        self._release()
+
+    def _release(self) -> None:
+        if hasattr(self, "_engine"):
+            self._engine.dispose()
         if self._lock_file is not None:
             self._lock_file.close()
 
@@ -149,7 +157,7 @@ class Store:
         try:
             with translated(), self._engine.begin() as connection:
                 answers = [operation(connection) for operation in operations]
-        except StoreUnavailable as error:
+        except Exception as error:  # noqa: BLE001 - whatever one write does, the others must be answered
             if len(operations) == 1:
                 return [error]
             # One write that cannot be done must not take the others with it.

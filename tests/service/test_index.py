@@ -1,0 +1,158 @@
+"""The index agrees with a plain scan, whatever was put in and taken out before."""
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.content import FloatArray
+from model.errors import DimensionMismatch
+from model.ties import tie_key
+from service.index.faiss_flat import FlatIndex
+from service.index.protocol import Entry
+
+DIM = 3
+X, Y, Z = np.eye(DIM, dtype=np.float32)
+
+
+def entry(item_id: str, vector: FloatArray, *tags: str) -> Entry:
+    return Entry(item_id, vector, frozenset(tags))
+
+
+def ids(index: FlatIndex, query: FloatArray, k: int, **options: object) -> list[str]:
+    return [hit.item_id for hit in index.search(query, k, **options)]  # type: ignore[arg-type]
+
+
+def test_the_best_comes_first() -> None:
+    index = FlatIndex(DIM)
+    index.put([entry("far", -X), entry("near", X), entry("beside", Y)])
+
+    hits = index.search(X, 3)
+
+    assert [(hit.item_id, hit.score) for hit in hits] == [("near", 1.0), ("beside", 0.0), ("far", -1.0)]
+
+
+def test_put_again_replaces() -> None:
+    index = FlatIndex(DIM)
+    index.put([entry("a", X, "cold"), entry("b", Y)])
+    index.put([entry("a", Z)])
+
+    assert len(index) == 2
+    assert ids(index, X, 5)[-1] in ("a", "b")
+    assert index.search(Z, 1)[0].score == 1.0
+    assert index.count("cold") == 0
+
+
+def test_a_removed_item_is_never_returned() -> None:
+    index = FlatIndex(DIM)
+    index.put([entry("a", X), entry("b", Y), entry("c", Z)])
+    index.remove(["a", "unknown"])
+
+    assert sorted(ids(index, X, 5)) == ["b", "c"]
+    assert index.search(Z, 1)[0].item_id == "c"
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_k_of_nothing_gives_nothing(k: int) -> None:
+    index = FlatIndex(DIM)
+    index.put([entry("a", X)])
+
+    assert index.search(X, k) == []
+
+
+def test_k_over_the_number_of_items_gives_all() -> None:
+    index = FlatIndex(DIM)
+    index.put([entry("a", X), entry("b", Y)])
+
+    assert len(index.search(X, 500)) == 2
+
+
+def test_an_empty_index_gives_nothing() -> None:
+    assert FlatIndex(DIM).search(X, 5) == []
+
+
+def test_equal_scores_are_ordered_by_a_hash_of_the_id_at_the_kth_place_too() -> None:
+    """Neither the order of posting nor that of ids shows."""
+    names = [f"item-{i:03}" for i in range(200)]
+    expected = sorted(names, key=tie_key)[:7]
+    for order in (names, names[::-1]):
+        index = FlatIndex(DIM)
+        index.put([entry(name, X) for name in order] + [entry("worse", Y)])
+
+        assert ids(index, X, 7) == expected
+
+
+def test_only_allowed_items_are_returned() -> None:
+    index = FlatIndex(DIM)
+    index.put([entry("warm", X), entry("cold-1", Y, "cold"), entry("cold-2", Z, "cold")])
+
+    assert sorted(ids(index, X, 5, within="cold")) == ["cold-1", "cold-2"]
+    assert ids(index, X, 5, within="cold", exclude=["cold-1", "unknown"]) == ["cold-2"]
+    assert ids(index, X, 5, within="no such tag") == []
+
+
+@pytest.mark.parametrize("shape", [(2,), (4,), (1, 3)])
+def test_a_wrong_width_is_refused_and_changes_nothing(shape: tuple[int, ...]) -> None:
+    index = FlatIndex(DIM)
+    index.put([entry("a", X)])
+
+    with pytest.raises(DimensionMismatch):
+        index.put([entry("b", Y), entry("c", np.zeros(shape, np.float32))])
+    with pytest.raises(DimensionMismatch):
+        index.search(np.zeros(shape, np.float32), 1)
+
+    assert ids(index, X, 5) == ["a"]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.sampled_from("abcdefghij"), st.integers(0, 4), st.booleans()), max_size=60))
+def test_any_history_ends_where_a_plain_scan_does(steps: list[tuple[str, int, bool]]) -> None:
+    random = np.random.default_rng(5)
+    index, truth = FlatIndex(DIM), dict[str, tuple[FloatArray, bool]]()
+    for item_id, action, cold in steps:
+        if action == 0:
+            index.remove([item_id])
+            truth.pop(item_id, None)
+        else:
+            vector = random.standard_normal(DIM).astype(np.float32)
+            index.put([entry(item_id, vector, *(["cold"] if cold else []))])
+            truth[item_id] = (vector, cold)
+    query = random.standard_normal(DIM).astype(np.float32)
+
+    def scan(names: list[str]) -> list[str]:
+        return sorted(names, key=lambda name: (-float(truth[name][0] @ query), tie_key(name)))
+
+    assert ids(index, query, 20) == scan(list(truth))
+    assert ids(index, query, 20, within="cold") == scan([name for name, (_, cold) in truth.items() if cold])
+    assert len(index) == len(truth)
+
+
+def test_searches_beside_a_writer_see_whole_items() -> None:
+    """FAISS crashes when it is searched while rows are added: the lock keeps them apart."""
+    index = FlatIndex(DIM)
+    index.put([entry(f"item-{i}", X) for i in range(50)])
+    stop = threading.Event()
+    failures: list[Exception] = []
+
+    def search() -> None:
+        while not stop.is_set():
+            try:
+                assert len(index.search(X, 10)) == 10
+            except Exception as error:
+                failures.append(error)
+                return
+
+    readers = [threading.Thread(target=search) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for i in range(400):
+        index.put([entry(f"item-{50 + i}", X)])
+        index.remove([f"item-{i}"])
+    stop.set()
+    for reader in readers:
+        reader.join()
+
+    assert failures == []
+    assert len(index) == 50

@@ -1,0 +1,149 @@
+"""The store keeps what it acknowledged, and tells of it in order."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.errors import StoreInUse, StoreUnavailable
+from service.store.records import Change, Deleted, Put, StoredEmbedding, StoredFeatures, StoredItem
+from service.store.store import Store
+
+SPACE = "space-1"
+
+
+def item(item_id: str, title: str = "a title") -> StoredItem:
+    embedding = StoredEmbedding(SPACE, np.array([1, 2], np.float32), {"gate": {"text": 1.0}})
+    return StoredItem(item_id, title, "words", {"price": 1.5, "old": None}, {"text": StoredFeatures("f", b"\0\1")}, embedding)
+
+
+@pytest.fixture
+def changes() -> list[Change]:
+    return []
+
+
+@pytest.fixture
+def store(tmp_path: Path, changes: list[Change]) -> Iterator[Store]:
+    store = Store(f"sqlite:///{tmp_path}/s.sqlite", changes.extend)
+    yield store
+    store.close()
+
+
+def test_an_item_comes_back_as_it_was_put(store: Store) -> None:
+    change = store.put(item("a")).result(10)
+
+    found = store.get("a", SPACE)
+
+    assert isinstance(change, Put)
+    assert change.created
+    assert found is not None
+    assert found.embedding is not None
+    assert found.embedding.vector.tolist() == [1.0, 2.0]
+    assert (found.title, found.attributes, found.features["text"].data) == ("a title", {"price": 1.5, "old": None}, b"\0\1")
+    assert found.created_at == found.updated_at > 0
+
+
+def test_put_again_replaces_and_keeps_the_first_date(store: Store) -> None:
+    first = store.put(item("a")).result(10)
+    second = store.put(item("a", "new title")).result(10)
+
+    assert isinstance(first, Put)
+    assert isinstance(second, Put)
+    assert not second.created
+    assert second.item.created_at == first.item.created_at
+    assert second.item.updated_at >= first.item.updated_at
+    assert store.count() == 1
+
+
+def test_deleting_removes_all_of_an_item(store: Store) -> None:
+    store.put(item("a")).result(10)
+
+    change = store.delete("a").result(10)
+
+    assert change == Deleted("a", existed=True)
+    assert store.get("a", SPACE) is None
+    assert list(store.embeddings(SPACE)) == []
+    assert store.delete("a").result(10) == Deleted("a", existed=False)
+
+
+def test_changes_are_told_once_each_in_commit_order(store: Store, changes: list[Change]) -> None:
+    futures = [store.put(item(f"item-{i}")) for i in range(50)] + [store.delete("item-3")]
+    for future in futures:
+        future.result(10)
+
+    assert [c.item.item_id if isinstance(c, Put) else c.item_id for c in changes] == [f"item-{i}" for i in range(50)] + ["item-3"]
+
+
+def test_one_write_that_cannot_be_done_does_not_take_the_others_with_it(store: Store) -> None:
+    bad = StoredItem("bad", attributes={"x": object()})  # type: ignore[dict-item]
+
+    futures = [store.put(item("a")), store.put(bad), store.put(item("b"))]
+
+    assert isinstance(futures[0].result(10), Put)
+    assert futures[1].exception(10) is not None
+    assert isinstance(futures[2].result(10), Put)
+    assert store.count() == 2
+
+
+def test_pages_follow_each_other_without_gaps(store: Store) -> None:
+    for i in range(7):
+        store.put(item(f"item-{i}")).result(10)
+
+    first = store.page(after=None, limit=4, space=SPACE)
+    second = store.page(after=first[-1].item_id, limit=4, space=SPACE)
+
+    assert [one.item_id for one in first + second] == [f"item-{i}" for i in range(7)]
+
+
+def test_items_without_an_embedding_in_a_space_are_found(store: Store) -> None:
+    for i in range(5):
+        store.put(item(f"item-{i}")).result(10)
+    store.put_embeddings({"item-2": StoredEmbedding("space-2", np.zeros(2, np.float32), {})})
+
+    lacking = [one.item_id for batch in store.without_embedding("space-2", batch=2) for one in batch]
+
+    assert lacking == ["item-0", "item-1", "item-3", "item-4"]
+
+
+def test_a_second_process_on_the_same_store_is_refused(tmp_path: Path, store: Store) -> None:
+    with pytest.raises(StoreInUse, match="THAW_STORE_URL"):
+        Store(f"sqlite:///{tmp_path}/s.sqlite", lambda changes: None)
+
+
+def test_a_reopened_store_has_what_was_acknowledged(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/again.sqlite"
+    store = Store(url, lambda changes: None)
+    store.put(item("a")).result(10)
+    store.close()
+
+    again = Store(url, lambda changes: None)
+
+    assert again.get("a", SPACE) is not None
+    again.close()
+
+
+def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/new.sqlite"
+    Store(url, lambda changes: None).close()
+    with sqlite3.connect(tmp_path / "new.sqlite") as database:
+        database.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
+    database.close()
+
+    with pytest.raises(StoreUnavailable, match="version 99"):
+        Store(url, lambda changes: None)
+
+
+def test_a_store_that_cannot_be_written_is_said_in_a_sentence() -> None:
+    with pytest.raises(StoreUnavailable, match="/proc"):
+        Store("sqlite:////proc/nowhere/s.sqlite", lambda changes: None)
+
+
+def test_writes_are_flushed_to_the_disk(store: Store) -> None:
+    """synchronous=FULL in WAL mode: an acknowledged write survives a power cut."""
+    with store._engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
