@@ -38,7 +38,7 @@ class RedisUserCache:
             )
         except ValueError as error:
             raise SettingsError(f"THAW_REDIS_URL is {url!r}: {error}") from error
-        self._redis = Redis(connection_pool=pool)
+        self._redis = Redis.from_pool(pool)  # closing it closes the pool
         self._resting_until = 0.0
         self._failed = False
 

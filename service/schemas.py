@@ -92,9 +92,7 @@ class ItemBody(_Body):
     item_id: Id = Field(description="Your id of it: 1 to 256 bytes of UTF-8, no control characters.", examples=["mug-17"])
     title: Words = Field("", max_length=1000, description="Its name.", examples=["Sailboat mug"])
     text: Words = Field("", max_length=100_000, description="What is said of it.", examples=["Rope, canvas and salt wind."])
-    image_base64: Base64File | None = Field(
-        None, description="Its picture, a JPEG, PNG or WebP file in base64."
-    )
+    image_base64: Base64File | None = Field(None, description="Its picture, a JPEG, PNG or WebP file in base64.")
     attributes: Annotated[dict[str, Any], AfterValidator(check_attributes)] = Field(
         default_factory=dict,
         description="Flat: strings, finite numbers, booleans, null; at most 100.",

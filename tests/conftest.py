@@ -28,7 +28,7 @@ ClientMaker: TypeAlias = Callable[..., "ServiceContext"]
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)
-    np.random.seed(0)  # noqa: NPY002 - libraries draw from it
+    np.random.seed(0)
 
 
 @pytest.fixture
@@ -59,7 +59,9 @@ def feature_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def checkpoint_path(demo_folder: Path, feature_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of the recipe `thaw`, trained on the small demo with encoders that need no weights."""
     path = tmp_path_factory.mktemp("trained") / "checkpoint"
-    config = TrainConfig(demo_folder / "catalogue", path, encoders=HASHED, cache=feature_cache, numbers={"width": "16"}, device="cpu")
+    config = TrainConfig(
+        demo_folder / "catalogue", path, encoders=HASHED, cache=feature_cache, numbers={"width": "16"}, device="cpu"
+    )
     train(config, SilentReporter())
     return path
 

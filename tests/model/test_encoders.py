@@ -22,7 +22,15 @@ SPEC = EncoderSpec("id", Kind.TEXT, 4, "float32", "none", {"a": "1"})
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("id", "x"), ("kind", Kind.IMAGE), ("dim", 5), ("precision", "int8"), ("preprocessing", "other"), ("files", {"a": "2"}), ("sparse", True)],
+    [
+        ("id", "x"),
+        ("kind", Kind.IMAGE),
+        ("dim", 5),
+        ("precision", "int8"),
+        ("preprocessing", "other"),
+        ("files", {"a": "2"}),
+        ("sparse", True),
+    ],
 )
 def test_a_spec_that_differs_is_named_and_has_another_fingerprint(field: str, value: object) -> None:
     other = replace(SPEC, **{field: value})  # type: ignore[arg-type]

@@ -68,4 +68,7 @@ def test_words_are_title_and_text_without_blanks(content: Content, words: str) -
 
 
 def test_words_can_be_read_from_attributes_too() -> None:
-    assert Content("A", "", None, {"brand": "Acme", "year": 1999, "none": None}).words(("brand", "title", "year", "none")) == "Acme. A. 1999"
+    assert (
+        Content("A", "", None, {"brand": "Acme", "year": 1999, "none": None}).words(("brand", "title", "year", "none"))
+        == "Acme. A. 1999"
+    )

@@ -95,7 +95,9 @@ def test_permuting_the_batch_permutes_the_embeddings() -> None:
     features, present = draw(15)
     order = torch.randperm(15)
 
-    torch.testing.assert_close(mamex(features, present).embedding[order], mamex([v[order] for v in features], present[order]).embedding)
+    torch.testing.assert_close(
+        mamex(features, present).embedding[order], mamex([v[order] for v in features], present[order]).embedding
+    )
 
 
 def test_an_item_without_any_modality_is_refused() -> None:

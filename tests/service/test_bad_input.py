@@ -73,7 +73,16 @@ async def test_an_id_of_256_bytes_is_accepted(service: ClientMaker) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]x", b'{"item_id": "a", "title": "x", "attributes": {"a": NaN}}', b'{"item_id": "a", "attributes": {"a": Infinity}}', b"\xff\xfe", b'{"title": "\\ud800"}']
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]x",
+        b'{"item_id": "a", "title": "x", "attributes": {"a": NaN}}',
+        b'{"item_id": "a", "attributes": {"a": Infinity}}',
+        b"\xff\xfe",
+        b'{"title": "\\ud800"}',
+    ],
 )
 async def test_what_is_no_json_is_refused(client: httpx.AsyncClient, body: bytes) -> None:
     answer = await client.post("/items", content=body, headers={"content-type": "application/json"})
@@ -139,7 +148,15 @@ async def test_a_body_over_the_limit_is_refused_as_it_comes(client: httpx.AsyncC
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("k=0", "k"), ("k=501", "k"), ("k=-1", "k"), ("k=x", "k"), ("k=1.5", "k"), ("cold_only=maybe", "cold_only"), ("exclude_seeen=false", "exclude_seeen")],
+    [
+        ("k=0", "k"),
+        ("k=501", "k"),
+        ("k=-1", "k"),
+        ("k=x", "k"),
+        ("k=1.5", "k"),
+        ("cold_only=maybe", "cold_only"),
+        ("exclude_seeen=false", "exclude_seeen"),
+    ],
 )
 async def test_a_bad_query_is_refused(client: httpx.AsyncClient, query: str, field: str) -> None:
     assert_problem(await client.get(f"/recommend/{USER}?{query}"), 422, field)

@@ -91,7 +91,9 @@ async def test_the_openapi_document_is_whole(client: httpx.AsyncClient) -> None:
     assert "ProblemAnswer" in document["components"]["schemas"]
 
 
-@pytest.mark.parametrize("cache", [BrokenUserCache(), RubbishUserCache(b""), RubbishUserCache(b"\0" * 96), LocalUserCache(0), LocalUserCache(10)])
+@pytest.mark.parametrize(
+    "cache", [BrokenUserCache(), RubbishUserCache(b""), RubbishUserCache(b"\0" * 96), LocalUserCache(0), LocalUserCache(10)]
+)
 async def test_no_state_of_the_cache_changes_a_user(space: Space, checkpoint: Checkpoint, cache: UserCache) -> None:
     users = Users(space, [cache], Metrics())
 

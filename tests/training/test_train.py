@@ -1,0 +1,246 @@
+"""Training as a whole, with encoders that need no weights."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.checkpoint import Checkpoint
+from model.content_encoder import ContentEncoder
+from model.encoders.choose import make_encoder
+from model.errors import CheckpointExists
+from model.plain.bad_rows import BadRows
+from tests.conftest import HASHED
+from training.config import TrainConfig
+from training.data.demo import write_demo
+from training.data.plain import read_folder
+from training.errors import BadConfig, NothingLeft
+from training.evaluate import EvaluateConfig, evaluate
+from training.features import encode_items, open_cache
+from training.loop import EarlyStopping
+from training.progress import SilentReporter
+from training.recipes.teacher import fit_teacher
+from training.train import train
+
+PAPER = {"image": "hash-image:32", "text": "hash-text:48"}
+
+
+def test_a_checkpoint_holds_what_serving_needs(checkpoint: Checkpoint, demo_folder: Path) -> None:
+    folder = read_folder(demo_folder / "catalogue")
+    warm = [item.item_id for item in folder.items if item.split == "warm"]
+    manifest = checkpoint.manifest
+
+    assert list(checkpoint.item_ids) == warm
+    assert len(checkpoint.user_ids) == 40
+    assert checkpoint.user_embeddings.shape == (40, 16)
+    assert np.isfinite(checkpoint.user_embeddings).all()
+    assert manifest.recipe["name"] == "thaw"
+    assert manifest.dataset["warm_items"] == len(warm)
+    assert 0 < manifest.metrics["ndcg@20"] <= 1
+    row = list(checkpoint.user_ids).index("words-sailing-01")
+    seen = {checkpoint.item_ids[item] for item in checkpoint.interactions.seen_by(row)}
+    table = folder.interactions
+    user = table.user_ids.index("words-sailing-01")
+    assert seen == {folder.items[i].item_id for i in table.items[table.users == user]} & set(warm)
+
+
+@pytest.mark.parametrize(("recipe", "encoders"), [("thaw", HASHED), ("paper", PAPER)])
+def test_the_same_seed_gives_the_same_checkpoint(
+    demo_folder: Path, feature_cache: Path, tmp_path: Path, recipe: str, encoders: dict[str, str]
+) -> None:
+    numbers = {"width": "16", **({"epochs": "2"} if recipe == "paper" else {})}
+    versions = [
+        train(
+            TrainConfig(
+                demo_folder / "catalogue",
+                tmp_path / name,
+                recipe,
+                seed,
+                encoders=encoders,
+                numbers=numbers,
+                cache=feature_cache,
+                device="cpu",
+            ),
+            SilentReporter(),
+        ).checkpoint.version
+        for name, seed in (("first", 3), ("again", 3), ("other", 4))
+    ]
+
+    assert versions[0] == versions[1] != versions[2]
+
+
+def test_the_papers_recipe_learns(demo_folder: Path, feature_cache: Path, tmp_path: Path) -> None:
+    """Its loss goes down, so cold items are ranked better than by its random start."""
+    quality = {}
+    for epochs in ("1", "40"):
+        config = TrainConfig(
+            demo_folder / "catalogue",
+            tmp_path / epochs,
+            "paper",
+            encoders=PAPER,
+            numbers={"epochs": epochs, "patience": "40", "batch": "64", "width": "32"},
+            cache=feature_cache,
+            device="cpu",
+        )
+        quality[epochs] = train(config, SilentReporter()).checkpoint.manifest.metrics["ndcg@20"]
+
+    assert quality["40"] > quality["1"]
+
+
+def test_the_paper_refuses_sparse_features(demo_folder: Path, tmp_path: Path) -> None:
+    config = TrainConfig(
+        demo_folder / "catalogue", tmp_path / "out", "paper", encoders={"image": "none", "text": "lexical"}, device="cpu"
+    )
+
+    with pytest.raises(BadConfig, match="lexical"):
+        train(config, SilentReporter())
+
+
+def test_an_existing_directory_is_left_alone_before_any_work(demo_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("x")
+
+    with pytest.raises(CheckpointExists, match="--overwrite"):
+        train(TrainConfig(demo_folder / "catalogue", tmp_path / "out", encoders=HASHED, device="cpu"), SilentReporter())
+
+    assert not (tmp_path / "out.report.json").exists()
+
+
+def test_nothing_about_a_cold_item_enters_training(demo_folder: Path, feature_cache: Path, tmp_path: Path) -> None:
+    """Other content and other likes of the held-out items leave every learned number as it was."""
+    changed = tmp_path / "changed"
+    shutil.copytree(demo_folder / "catalogue", changed)
+    lines = (changed / "items.csv").read_text().splitlines()
+    lines = [line.replace("item-", "item-", 1) if not line.endswith("cold_val") else _other_words(line) for line in lines]
+    (changed / "items.csv").write_text("\n".join(lines) + "\n")
+    cold = {line.split(",")[0] for line in lines if line.endswith("cold_val")}
+    events = (changed / "interactions.csv").read_text().splitlines()
+    kept = [row for at, row in enumerate(events) if row.split(",")[1] not in cold or at % 3 == 0]
+    (changed / "interactions.csv").write_text("\n".join(kept) + "\n")
+
+    first, second = (
+        train(
+            TrainConfig(data, tmp_path / name, encoders=HASHED, numbers={"width": "16"}, cache=feature_cache, device="cpu"),
+            SilentReporter(),
+        )
+        for name, data in (("first", demo_folder / "catalogue"), ("second", changed))
+    )
+
+    a, b = first.checkpoint, second.checkpoint
+    assert a.manifest.metrics != b.manifest.metrics  # the held-out items did change
+    assert np.array_equal(a.user_embeddings, b.user_embeddings)
+    assert np.array_equal(a.item_embeddings, b.item_embeddings)
+    assert all(torch.equal(x, y) for x, y in zip(a.mamex.state_dict().values(), b.mamex.state_dict().values(), strict=True))
+
+
+def _other_words(line: str) -> str:
+    item_id, _title, _text, *rest = line.split(",")
+    return ",".join([item_id, "Another", "thing altogether", *rest[-4:]])
+
+
+def test_evaluation_of_new_items_counts_exactly_them(checkpoint_path: Path, demo_folder: Path, feature_cache: Path) -> None:
+    fields = evaluate(EvaluateConfig(checkpoint_path, demo_folder / "new", cache=feature_cache), SilentReporter()).to_fields()
+
+    assert (fields["items"], fields["warm_items"], fields["unknown_users"]) == (36, 0, 0)
+    assert {f"{metric}@{k}" for metric in ("recall", "ndcg", "hr") for k in (10, 20, 50)} <= set(fields)
+    assert fields["recall@50"] == 1.0  # fewer candidates than the cutoff
+
+
+def test_evaluation_of_a_split_repeats_what_training_measured(
+    checkpoint_path: Path, checkpoint: Checkpoint, demo_folder: Path, feature_cache: Path
+) -> None:
+    config = EvaluateConfig(checkpoint_path, demo_folder / "catalogue", split="cold_val", cache=feature_cache)
+
+    fields = evaluate(config, SilentReporter()).to_fields()
+
+    assert fields["ndcg@20"] == pytest.approx(checkpoint.manifest.metrics["ndcg@20"], abs=1e-6)
+    assert fields["items"] == 16
+
+
+def test_what_a_user_had_in_training_does_not_count(checkpoint_path: Path, demo_folder: Path, feature_cache: Path) -> None:
+    config = EvaluateConfig(checkpoint_path, demo_folder / "catalogue", split="warm", cache=feature_cache)
+
+    with pytest.raises(NothingLeft, match="beyond its training data"):
+        evaluate(config, SilentReporter())
+
+
+def test_features_are_encoded_once(demo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = read_folder(demo_folder / "new").items
+    reader = ContentEncoder({name: make_encoder(encoder) for name, encoder in HASHED.items()}, ("title", "text"))
+    with open_cache(tmp_path) as cache:
+        first = encode_items(items, reader, cache, BadRows("items"), SilentReporter())
+        monkeypatch.setattr(
+            reader, "encode", lambda prepared: pytest.fail("encoded again") if prepared else first.take(slice(0, 0))
+        )
+        again = encode_items(items, reader, cache, BadRows("items"), SilentReporter())
+
+    assert np.array_equal(first.present, again.present)
+    assert np.array_equal(first.values[0], again.values[0])
+    assert (first.values[2] != again.values[2]).nnz == 0
+
+
+def test_an_unreadable_picture_is_named_and_the_words_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "items.jsonl").write_text('{"item_id": "a", "title": "x", "image": "p.jpg"}\n{"item_id": "b", "image": "p.jpg"}')
+    (tmp_path / "interactions.jsonl").write_text('{"user_id": "u", "item_id": "a"}')
+    (tmp_path / "p.jpg").write_bytes(b"no picture")
+    folder = read_folder(tmp_path)
+    reader = ContentEncoder({name: make_encoder(encoder) for name, encoder in PAPER.items()}, ("title", "text"))
+
+    with open_cache(tmp_path / "cache") as cache:
+        features = encode_items(folder.items, reader, cache, folder.bad_items, SilentReporter())
+
+    assert features.present.tolist() == [[False, True], [False, False]]
+    assert folder.bad_items.counts["unreadable picture"] == 2
+    assert folder.bad_items.examples["unreadable picture"][0].startswith("a: ")
+
+
+def test_the_teacher_folds_its_own_users_back() -> None:
+    """A user's factors are the sum of its items' rows of the projection: what fold-in relies on."""
+    import scipy.sparse as sp
+
+    random = np.random.default_rng(0)
+    likes = sp.csr_array((random.random((60, 40)) < 0.2).astype(np.float32))
+
+    teacher = fit_teacher(likes, factors=10, damping=0.3, restore=0.1)
+
+    assert np.allclose(likes @ teacher.projection, teacher.users, atol=1e-3)
+
+
+def test_a_teacher_of_few_items_is_padded_with_zeros() -> None:
+    import scipy.sparse as sp
+
+    teacher = fit_teacher(sp.csr_array(np.eye(4, dtype=np.float32)), factors=10, damping=0.3, restore=0.1)
+
+    assert teacher.items.shape == (4, 10)
+    assert not teacher.items[:, 3:].any()
+
+
+def test_early_stopping_goes_back_to_the_best_epoch() -> None:
+    module = torch.nn.Linear(1, 1)
+    stopping = EarlyStopping(patience=2)
+    stops = []
+    for quality in (0.1, 0.3, 0.2, 0.25):
+        torch.nn.init.constant_(module.weight, quality)
+        stops.append(stopping.note(quality, module))
+    stopping.restore(module)
+
+    assert stops == [False, False, False, True]
+    assert module.weight.item() == pytest.approx(0.3)
+
+
+def test_the_demo_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_demo(tmp_path / name, items=40, users=8, seed=5)
+    files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*") if path.is_file())
+
+    assert files
+    assert all((tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes() for file in files)
+
+
+def test_the_report_is_written_beside_the_checkpoint(checkpoint_path: Path) -> None:
+    report = json.loads(checkpoint_path.with_name("checkpoint.report.json").read_text())
+
+    assert report["items"]["rows"] == 80
