@@ -91,7 +91,7 @@ def test_an_item_with_nothing_is_refused() -> None:
 def test_a_truncated_picture_is_refused() -> None:
     data = draw_jpeg(size=(200, 200))
 
-    with pytest.raises(UnreadableImage, match="truncated|damaged"):
+    with pytest.raises(UnreadableImage, match=r"truncated|damaged"):
         decode_image(data[: len(data) // 2])
 
 

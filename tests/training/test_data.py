@@ -54,9 +54,8 @@ def test_every_format_gives_the_same(tmp_path: Path) -> None:
         (folder / "p.jpg").write_bytes(draw_jpeg())
         for name, text in (("items", ITEMS), ("interactions", INTERACTIONS)):
             header, *rows = [line.split(",") for line in text.strip().split("\n")]
-            if "jsonl" in suffix:
-                text = "\n".join(json.dumps(dict(zip(header, row, strict=True))) for row in rows)
-            data = text.encode()
+            lines = [json.dumps(dict(zip(header, row, strict=True))) for row in rows]
+            data = ("\n".join(lines) if "jsonl" in suffix else text).encode()
             (folder / f"{name}.{suffix}").write_bytes(gzip.compress(data) if suffix.endswith("gz") else data)
         got = read_folder(folder)
         assert got.fingerprint() == expected.fingerprint()

@@ -1,0 +1,155 @@
+"""
+What Thaw costs: the numbers of README's cost table.
+
+    python -m benchmarks.cost [--image NAME] [--skip-clone]
+
+Clones this repository into a temporary folder and runs `make demo` there, timed, with an empty package cache and an
+empty feature cache; then measures a fresh service of that clone. `--image` adds the size of a Docker image.
+"""
+
+import argparse
+import datetime
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from random import Random
+
+from benchmarks.parity import serving
+from service.client import Client
+from training.data.demo_pictures import PATTERNS, draw_pattern
+
+ITEMS = 300
+MEGABYTE = 1e6
+
+
+def main() -> None:
+    options = _parse()
+    rows: list[tuple[str, str]] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        root = Path(__file__).parent.parent if options.skip_clone else work / "clone"
+        if not options.skip_clone:
+            rows += _from_clone(root, work)
+        rows += _service(root / "demo" / "checkpoint", work)
+    if options.image:
+        size = subprocess.run(
+            ["docker", "image", "inspect", "-f", "{{.Size}}", options.image], capture_output=True, text=True, check=True
+        )
+        rows.append(("Docker image", f"{int(size.stdout) / MEGABYTE:,.0f} MB"))
+    print("| what | cost |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows))
+    print(f"\n{datetime.date.today().isoformat()}, {_machine()}.")
+
+
+def _from_clone(root: Path, work: Path) -> list[tuple[str, str]]:
+    start = time.monotonic()
+    subprocess.run(["git", "clone", "-q", str(Path(__file__).parent.parent), str(root)], check=True)
+    environment = {**os.environ, "PIP_CACHE_DIR": str(work / "pip"), "THAW_CACHE_DIR": str(work / "features")}
+    environment.pop("VIRTUAL_ENV", None)
+    port = f"PORT={_free_port()}"
+    subprocess.run(["make", "venv"], cwd=root, env=environment, check=True)
+    installed = time.monotonic() - start
+    subprocess.run(["make", "demo", port], cwd=root, env=environment, check=True)
+    first = time.monotonic() - start
+    subprocess.run(["make", "stop"], cwd=root, env=environment, check=True)
+    torch = work / "torch"
+    wanted = [str(root / ".venv/bin/python"), "-m", "pip", "download", "-q", "--no-deps", "-d", str(torch), "torch==2.13.0+cpu"]
+    found = subprocess.run(wanted, env=environment, capture_output=True, check=False).returncode == 0
+    downloaded = _size(work / "pip") + (_size(torch) if found else 0)
+    return [
+        ("from clone to installed", f"{installed:.0f} s"),
+        ("from clone to the first recommendation", f"{first:.0f} s"),
+        ("`make demo` once packages are installed", f"{first - installed:.0f} s"),
+        ("download (packages, CPU torch)", f"{downloaded / MEGABYTE:,.0f} MB"),
+        ("virtual environment on disk", f"{_size(root / '.venv') / MEGABYTE:,.0f} MB"),
+    ]
+
+
+def _service(checkpoint: Path, work: Path) -> list[tuple[str, str]]:
+    pictures = [draw_pattern(list(PATTERNS)[at % len(PATTERNS)], Random(at)) for at in range(ITEMS)]
+    start = time.monotonic()
+    with serving(checkpoint, work) as url, Client(url) as client:
+        ready = time.monotonic() - start
+        pid = _listener(int(url.rpartition(":")[2]))
+        memory = _resident(pid)
+        before = time.monotonic()
+        client.put_item("first", title="Sailboat mug", text="Rope and salt.", image=pictures[0])
+        first_item = time.monotonic() - before
+        before = time.monotonic()
+        client.recommend("words-sailing-01")
+        first_list = time.monotonic() - before
+        used = _cpu_seconds(pid)
+        for at, picture in enumerate(pictures):
+            client.put_item(f"item-{at}", title=f"Mug {at}", text="A sailboat leaves the harbour at dawn.", image=picture)
+        used = _cpu_seconds(pid) - used
+        loaded = _resident(pid)
+    return [
+        ("start of the service", f"{ready:.1f} s"),
+        ("memory when idle", f"{memory / MEGABYTE:,.0f} MB"),
+        (f"memory after {ITEMS} items", f"{loaded / MEGABYTE:,.0f} MB"),
+        ("first `POST /items`, picture and words", f"{1000 * first_item:.0f} ms"),
+        ("first `GET /recommend`", f"{1000 * first_list:.0f} ms"),
+        ("CPU per 1,000 items, picture and words, one at a time", f"{used / ITEMS * 1000:.0f} s"),
+    ]
+
+
+def _listener(port: int) -> int:
+    """The process that listens on a port of this machine."""
+    with socket.socket() as probe:
+        probe.connect(("127.0.0.1", port))
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (
+                b"service.cli" in (folder / "cmdline").read_bytes()
+                and f"THAW_PORT={port}".encode() in (folder / "environ").read_bytes()
+            ):
+                return int(folder.name)
+        except OSError:
+            continue
+    sys.exit("the service's process was not found")
+
+
+def _resident(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _machine() -> str:
+    names = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores of {names[0] if names else platform.machine()}, {memory:.0f} GiB, Python {platform.python_version()}"
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--image")
+    parser.add_argument("--skip-clone", action="store_true", help="measure only a service, on this checkout's demo checkpoint")
+    options = parser.parse_args()
+    if not shutil.which("make"):
+        sys.exit("make is missing")
+    return options
+
+
+if __name__ == "__main__":
+    main()
