@@ -136,7 +136,9 @@ def _free_port() -> int:
 
 
 def _machine() -> str:
-    processor = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    processor = [
+        line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
+    ]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     name = processor[0] if processor else platform.machine()
     return f"{os.cpu_count()} cores of {name}, {memory:.0f} GiB, Python {platform.python_version()}"

@@ -1,0 +1,81 @@
+"""
+The parts of README that a program can make: the settings table, and the answers to its curl commands.
+
+    python -m benchmarks.readme [--url http://127.0.0.1:8000]
+
+Writes the settings table, and, with the URL of a running demo, the answers.
+"""
+
+import argparse
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+from service.settings import PREFIX, Settings
+
+README = Path(__file__).parent.parent / "README.md"
+DEMO_URL = "http://127.0.0.1:8000"
+
+
+def render_settings() -> str:
+    """Every setting as a row."""
+    rows = ["| variable | default | for |", "|---|---|---|"]
+    for name, setting in Settings.model_fields.items():
+        default = "" if setting.default is None else setting.get_default(call_default_factory=True)
+        rows.append(f"| `{PREFIX}{name.upper()}` | {f'`{default}`' if default not in ('', {}) else ''} | {setting.description} |")
+    return "\n".join(rows)
+
+
+def find_block(text: str, name: str) -> str:
+    """What stands between the marks of a name."""
+    found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
+    if found is None:
+        raise LookupError(f"README has no block {name!r}")
+    return found.group(1)
+
+
+def find_code(block: str, language: str) -> str:
+    """The first fenced block of a language."""
+    found = re.search(rf"```{language}\n(.*?)```", block, re.DOTALL)
+    if found is None:
+        raise LookupError(f"no {language} block")
+    return found.group(1)
+
+
+def run_curl(command: str, url: str) -> object:
+    """The JSON answer of one of README's commands, asked of another address."""
+    words = shlex.split(command.replace(DEMO_URL, url))
+    return json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
+
+
+def replace_block(text: str, name: str, content: str) -> str:
+    """The text with another content between the marks of a name."""
+    find_block(text, name)
+    before, _, rest = text.partition(f"<!-- {name} -->\n")
+    return f"{before}<!-- {name} -->\n{content}<!-- /{name} -->{rest.partition(f'<!-- /{name} -->')[2]}"
+
+
+def write_answers(text: str, url: str) -> str:
+    """The text with the answers that a running demo gives."""
+    for name in ("ingest", "recommend"):
+        block = find_block(text, name)
+        command = find_code(block, "sh")
+        answer = json.dumps(run_curl(command, url), indent=1)
+        text = replace_block(text, name, f"```sh\n{command}```\n\n```json\n{answer}\n```\n")
+    return text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--url", help="a demo that runs")
+    options = parser.parse_args()
+    text = replace_block(README.read_text(encoding="utf-8"), "settings", render_settings() + "\n")
+    if options.url:
+        text = write_answers(text, options.url)
+    README.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
