@@ -178,7 +178,7 @@ def make_tower(checkpoint: Checkpoint, encoders: Mapping[str, Encoder]) -> ItemT
     """
     for modality, record in checkpoint.manifest.encoders.items():
         checkpoint.probes.verify(modality, encoders[modality], record.backend)
-    return ItemTower(encoders, checkpoint.mamex, checkpoint.manifest.text_fields)
+    return ItemTower(encoders, checkpoint.mamex, checkpoint.manifest.fields)
 
 
 def _write_files(checkpoint: Checkpoint, folder: Path) -> None:

@@ -38,7 +38,8 @@ class ViewConfig:
 
     name: str
     lenses: tuple[LensConfig, ...]
-    experts: int
+    experts: tuple[tuple[int, ...], ...]
+    """For each expert, the positions of the lenses that it reads."""
     top_k: int
 
     @property
@@ -86,4 +87,8 @@ class MamexConfig:
 
 
 def _read_view(fields: Mapping[str, Any]) -> ViewConfig:
-    return ViewConfig(**{**fields, "lenses": tuple(LensConfig(**lens) for lens in fields["lenses"])})
+    lenses = tuple(LensConfig(**lens) for lens in fields["lenses"])
+    experts = tuple(tuple(expert) for expert in fields["experts"])
+    if not all(expert and set(expert) <= set(range(len(lenses))) for expert in experts) or not experts:
+        raise ValueError(f"the view {fields['name']} has an expert that reads no lens of it")
+    return ViewConfig(**{**fields, "lenses": lenses, "experts": experts})

@@ -26,8 +26,12 @@ class Content:
         The words that text encoders read; blank when the item has none.
 
         Args:
-            fields: names among `title`, `text` and the attributes, in reading order.
+            fields: names among `title`, `text` and the attributes, in reading order; `a|b` is the first of them
+                that is not blank.
         """
-        known = {"title": self.title, "text": self.text}
-        parts = [known.get(name, self.attributes.get(name)) for name in fields]
-        return ". ".join(stripped for part in parts if part is not None and (stripped := str(part).strip()))
+        parts = (next(filter(None, map(self._field, names.split("|"))), "") for names in fields)
+        return ". ".join(part for part in parts if part)
+
+    def _field(self, name: str) -> str:
+        value = {"title": self.title, "text": self.text}.get(name, self.attributes.get(name))
+        return "" if value is None else str(value).strip()

@@ -22,14 +22,14 @@ class ContentEncoder:
     `prepare` may run in many threads; `encode` in one at a time.
     """
 
-    def __init__(self, encoders: Mapping[str, Encoder], text_fields: Sequence[str]) -> None:
+    def __init__(self, encoders: Mapping[str, Encoder], fields: Mapping[str, Sequence[str]]) -> None:
         """
         Args:
             encoders: by modality, in the network's order.
-            text_fields: what text encoders read of an item: `title`, `text`, names of attributes.
+            fields: by modality, what a text encoder reads of an item: `title`, `text`, names of attributes.
         """
         self.encoders = dict(encoders)
-        self.text_fields = tuple(text_fields)
+        self.fields = {name: tuple(fields[name]) for name in encoders}
 
     def prepare(self, content: Content, max_pixels: int = MAX_PIXELS) -> Prepared:
         """
@@ -39,10 +39,11 @@ class ContentEncoder:
             NothingPresent: neither a picture nor a word that an encoder reads.
             UnreadableImage, ImageTooLarge: there is a picture, and it cannot be used.
         """
-        words = content.words(self.text_fields) or None
         image = None if content.image is None else decode_image(content.image, max_pixels)
-        parts: dict[Kind, Raw | None] = {Kind.TEXT: words, Kind.IMAGE: image}
-        prepared = tuple(parts[encoder.spec.kind] for encoder in self.encoders.values())
+        prepared = tuple(
+            image if encoder.spec.kind is Kind.IMAGE else content.words(self.fields[name]) or None
+            for name, encoder in self.encoders.items()
+        )
         if all(raw is None for raw in prepared):
             raise NothingPresent
         return prepared

@@ -107,6 +107,29 @@ class Router(nn.Module):
         return seen @ self.weight.T + self.bias
 
 
+class Expert(nn.Module):
+    """One linear map from what some of a view's lenses show to an embedding."""
+
+    def __init__(self, reads: Sequence[int], widths: Sequence[int], width: int) -> None:
+        """
+        Args:
+            reads: positions of the lenses.
+            widths: of all the view's lenses.
+            width: D.
+        """
+        super().__init__()
+        self.reads = tuple(reads)
+        reach = sum(widths[lens] for lens in reads)
+        bound = 1 / math.sqrt(reach)
+        self.weight = nn.Parameter(torch.empty(width, reach).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(width).uniform_(-bound, bound))
+
+    def forward(self, seen: Sequence[Tensor]) -> Tensor:
+        """What each lens shows, (B, R_l), to (B, D)."""
+        read = seen[self.reads[0]] if len(self.reads) == 1 else torch.cat([seen[lens] for lens in self.reads], dim=-1)
+        return nn.functional.linear(read, self.weight, self.bias)
+
+
 class Mixture(nn.Module):
     """
     Experts of one view, a router over them, the best `top_k` of them active.
@@ -124,12 +147,10 @@ class Mixture(nn.Module):
         """
         super().__init__()
         self._positions, self._top_k = list(positions), view.top_k
+        widths = [lens.width for lens in lenses]
         self.lenses = nn.ModuleList(lenses)
-        reach = sum(lens.width for lens in lenses)
-        bound = 1 / math.sqrt(reach)
-        self.router = Router(sum(lens.routing_width for lens in lenses), view.experts)
-        self.weight = nn.Parameter(torch.empty(view.experts, width, reach).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.empty(view.experts, width).uniform_(-bound, bound))
+        self.router = Router(sum(lens.routing_width for lens in lenses), len(view.experts))
+        self.experts = nn.ModuleList(Expert(reads, widths, width) for reads in view.experts)
 
     def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """
@@ -140,15 +161,15 @@ class Mixture(nn.Module):
             The view's output (B, D), its experts' weights (B, K) whose rows sum to 1 and are 0 outside
             the top k, and the router's log weights (B, K) over all experts.
         """
-        seen = self.read(features)  # (B, R)
         logits: Tensor = self.router(self.route(features))  # (B, K)
         weights = top_k_softmax(logits, self._top_k)  # (B, K)
-        outputs = torch.einsum("br,kdr->bkd", seen, self.weight) + self.bias  # (B, K, D)
+        outputs = self.expert_outputs(features)  # (B, K, D)
         return (weights[:, :, None] * outputs).sum(dim=1), weights, logits.log_softmax(dim=-1)
 
-    def read(self, features: Sequence[Tensor]) -> Tensor:
-        """What the experts see of B items: each of the view's modalities through its lens, side by side, (B, R)."""
-        return torch.cat([lens(features[at]) for lens, at in self._pairs()], dim=-1)
+    def expert_outputs(self, features: Sequence[Tensor]) -> Tensor:
+        """What each expert says of B items, (B, K, D)."""
+        seen = [lens(features[at]) for lens, at in self._pairs()]
+        return torch.stack([expert(seen) for expert in self.experts], dim=1)
 
     def route(self, features: Sequence[Tensor]) -> Tensor:
         """What the router sees of B items, (B, routing width)."""
@@ -157,6 +178,12 @@ class Mixture(nn.Module):
     def plain_lenses(self) -> list[Lens]:
         """The lenses, in the order of what the view reads."""
         return [lens for lens in self.lenses if isinstance(lens, Lens)]
+
+    def expert(self, at: int) -> Expert:
+        """One of the experts."""
+        expert = self.experts[at]
+        assert isinstance(expert, Expert)
+        return expert
 
     def _pairs(self) -> list[tuple[Lens, int]]:
         return list(zip(self.plain_lenses(), self._positions, strict=True))

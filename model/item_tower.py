@@ -40,11 +40,11 @@ class ItemTower:
     `prepare` may run in many threads; `encode` and `embed` in one at a time.
     """
 
-    def __init__(self, encoders: Mapping[str, Encoder], mamex: Mamex, text_fields: Sequence[str]) -> None:
+    def __init__(self, encoders: Mapping[str, Encoder], mamex: Mamex, fields: Mapping[str, Sequence[str]]) -> None:
         """
         Args:
             encoders: by modality, one for each of the network's.
-            text_fields: what text encoders read of an item: `title`, `text`, names of attributes.
+            fields: by modality, what a text encoder reads of an item.
 
         Raises:
             DimensionMismatch: an encoder's features do not fit the network.
@@ -53,7 +53,7 @@ class ItemTower:
             got = encoders[modality.name].spec.dim
             if got != modality.dim:
                 raise DimensionMismatch(expected=modality.dim, got=got)
-        self._reader = ContentEncoder({name: encoders[name] for name in mamex.config.modality_names}, text_fields)
+        self._reader = ContentEncoder({name: encoders[name] for name in mamex.config.modality_names}, fields)
         self._mamex = mamex.eval()
         self.views = tuple(view.name for view in mamex.config.views)
         self.width = mamex.config.width

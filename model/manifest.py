@@ -20,6 +20,8 @@ class EncoderRecord:
 
     name: str
     """As `make_encoder` takes it."""
+    fields: tuple[str, ...]
+    """What it reads of an item, if it reads words: `title`, `text`, names of attributes."""
     spec: EncoderSpec
     backend: str
 
@@ -37,7 +39,6 @@ class Manifest:
     network: MamexConfig
     encoders: Mapping[str, EncoderRecord]
     """By modality."""
-    text_fields: tuple[str, ...]
     dataset: Mapping[str, Any]
     """Fingerprint and counts."""
     metrics: Mapping[str, Any]
@@ -53,6 +54,11 @@ class Manifest:
     def specs(self) -> dict[str, EncoderSpec]:
         """The encoders' specs, by modality."""
         return {name: record.spec for name, record in self.encoders.items()}
+
+    @property
+    def fields(self) -> dict[str, tuple[str, ...]]:
+        """What each encoder reads of an item, by modality."""
+        return {name: record.fields for name, record in self.encoders.items()}
 
     def to_bytes(self) -> bytes:
         """As the file holds it: sorted, indented JSON."""
@@ -77,13 +83,13 @@ class Manifest:
         if version != FORMAT_VERSION:
             raise CheckpointFormat("format_version", expected=FORMAT_VERSION, got=version)
         try:
-            encoders = {name: _read_encoder(record) for name, record in fields["encoders"].items()}
             network = MamexConfig.read(fields["network"])
-            texts = tuple(fields["text_fields"])
-            return cls(**{**fields, "encoders": encoders, "network": network, "text_fields": texts})
+            # JSON's keys are sorted; the network's order is the one that counts.
+            encoders = {name: _read_encoder(fields["encoders"][name]) for name in network.modality_names}
+            return cls(**{**fields, "encoders": encoders, "network": network})
         except (TypeError, KeyError, AttributeError) as error:
             raise CheckpointFormat("manifest", expected="the fields of this version", got=str(error)) from error
 
 
 def _read_encoder(record: Mapping[str, Any]) -> EncoderRecord:
-    return EncoderRecord(record["name"], EncoderSpec.read(record["spec"]), record["backend"])
+    return EncoderRecord(record["name"], tuple(record["fields"]), EncoderSpec.read(record["spec"]), record["backend"])

@@ -4,13 +4,15 @@ import base64
 import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import httpx
 
-from model.content import Scalar
 from service.errors import ServiceError
+
+if TYPE_CHECKING:
+    from model.content import Scalar  # numpy with it, which costs a health check half a second
 
 
 class CallFailed(ServiceError):
@@ -50,7 +52,7 @@ class Client:
         title: str = "",
         text: str = "",
         image: bytes | None = None,
-        attributes: Mapping[str, Scalar] | None = None,
+        attributes: "Mapping[str, Scalar] | None" = None,
     ) -> dict[str, Any]:
         """Posts an item; returns it as the service holds it."""
         body: dict[str, Any] = {"item_id": item_id, "title": title, "text": text, "attributes": dict(attributes or {})}

@@ -21,7 +21,14 @@ from training.data.demo import write_demo
 from training.progress import SilentReporter
 from training.train import train
 
-HASHED = {"image": "hash-image:32", "text": "hash-text:48", "words": "lexical"}
+HASHED = {
+    "image": "hash-image:32",
+    "text": "hash-text:48",
+    "title": "none",
+    "sentences": "none",
+    "words": "lexical-words",
+    "phrases": "lexical-phrases",
+}
 ClientMaker: TypeAlias = Callable[..., "ServiceContext"]
 
 

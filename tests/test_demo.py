@@ -37,7 +37,7 @@ def train_on(catalogue: Path, cache: Path, out: Path, leave_out: tuple[str, ...]
 def cold_embeddings(checkpoint: Checkpoint, folder: DataFolder, cache_folder: Path) -> tuple[FloatArray, list[dict[str, object]]]:
     items = [item for item in folder.items if item.split == "cold_val"]
     encoders = make_encoders(checkpoint.manifest)
-    reader = ContentEncoder(encoders, checkpoint.manifest.text_fields)
+    reader = ContentEncoder(encoders, checkpoint.manifest.fields)
     with open_cache(cache_folder) as cache:
         features = encode_items(items, reader, cache, folder.bad_items, SilentReporter())
     return make_tower(checkpoint, encoders).embed(features).embeddings, [dict(item.attributes) for item in items]

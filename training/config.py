@@ -8,7 +8,14 @@ from typing import Any, TypeVar
 from training.errors import BadConfig
 
 ENCODERS: Mapping[str, Mapping[str, str]] = {
-    "thaw": {"image": "efficientnet-lite0", "text": "minilm", "words": "lexical"},
+    "thaw": {
+        "image": "efficientnet-lite0",
+        "text": "minilm",
+        "title": "minilm",
+        "sentences": "minilm-sentences",
+        "words": "lexical-words",
+        "phrases": "lexical-phrases",
+    },
     "paper": {"image": "efficientnet-lite0", "text": "minilm"},
 }
 """Each recipe's modalities and their encoders, unless told otherwise."""
@@ -57,6 +64,17 @@ class TrainConfig:
         if not kept:
             raise BadConfig("every modality was left out: keep at least one encoder")
         return kept
+
+    def fields(self) -> dict[str, tuple[str, ...]]:
+        """
+        What the encoder of each modality reads of an item.
+
+        All words modalities are there or missing together: one named `title` reads the first of the fields that is not blank.
+        """
+        return {
+            modality: ("|".join(self.text_fields),) if modality == "title" else self.text_fields
+            for modality in self.encoder_names()
+        }
 
 
 def read_numbers(kind: type[Numbers], given: Mapping[str, str]) -> Numbers:

@@ -85,7 +85,7 @@ def _embed(
     """Anchors of the items that have any usable content, and these items."""
     encoders = make_encoders(checkpoint.manifest, device=choose_device(config.device))
     tower = make_tower(checkpoint, encoders)
-    reader = ContentEncoder(encoders, checkpoint.manifest.text_fields)
+    reader = ContentEncoder(encoders, checkpoint.manifest.fields)
     with open_cache(config.cache) as cache:
         features = encode_items(items, reader, cache, folder.bad_items, reporter)
     folder.bad_items.require_few(config.max_bad_share)

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,8 @@ import numpy as np
 
 from model.content import Content
 from model.content_encoder import ContentEncoder
-from model.encoders.spec import Encoder, Kind
+from model.encoders.picture import decode_image
+from model.encoders.spec import Encoder, Kind, Raw
 from model.errors import ContentError
 from model.features import Encoding, Features, row_to_bytes, rows_of_bytes
 from model.plain.bad_rows import BadRows
@@ -75,6 +76,7 @@ def open_cache(folder: Path | None) -> Iterator[FeatureCache]:
 class _Item:
     """One item's content, read from disk, and the hash of what each encoder reads of it."""
 
+    item_id: str
     content: Content
     keys: tuple[str | None, ...]
 
@@ -116,10 +118,20 @@ def _encode_chunk(
     chunk: Sequence[CatalogueItem], reader: ContentEncoder, names: Sequence[str], cache: FeatureCache, bad: BadRows
 ) -> list[list[bytes | None]]:
     items = [_read(item, reader, bad) for item in chunk]
-    known = [cache.get(name, [item.keys[m] or "" for item in items]) for m, name in enumerate(names)]
-    new = [row for row, item in enumerate(items) if any(key and key not in known[m] for m, key in enumerate(item.keys))]
-    _encode_new([(chunk[row], items[row]) for row in new], reader, names, known, cache, bad)
-    return [[known[m].get(key) if key else None for m, key in enumerate(item.keys)] for item in items]
+    columns = []
+    for m, (modality, encoder) in enumerate(reader.encoders.items()):
+        known = cache.get(names[m], [item.keys[m] or "" for item in items])
+        new = {key: item for item in items if (key := item.keys[m]) and key not in known}
+        raws, refused = _take_raws(new, modality, reader)
+        for item in items:
+            if item.keys[m] in refused:
+                bad.note("unreadable picture", f"{item.item_id}: {refused[item.keys[m] or '']}")
+        encoded = encoder.encode(list(raws.values()))
+        fresh = {key: row_to_bytes(encoded, row) for row, key in enumerate(raws)}
+        cache.put(names[m], fresh)
+        known |= fresh
+        columns.append([known.get(item.keys[m] or "") for item in items])
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _read(item: CatalogueItem, reader: ContentEncoder, bad: BadRows) -> _Item:
@@ -128,37 +140,28 @@ def _read(item: CatalogueItem, reader: ContentEncoder, bad: BadRows) -> _Item:
     except OSError as error:
         bad.note("missing picture file", f"{item.item_id}: {error.strerror}")
         content = Content(item.title, item.text, None, item.attributes)
-    words = content.words(reader.text_fields)
-    keys = {Kind.TEXT: _hash(words.encode()) if words else None, Kind.IMAGE: content.image and _hash(content.image)}
-    return _Item(content, tuple(keys[encoder.spec.kind] or None for encoder in reader.encoders.values()))
+    picture = _hash(content.image) if content.image else None
+    words = {name: content.words(fields) for name, fields in reader.fields.items()}
+    keys = (
+        picture if encoder.spec.kind is Kind.IMAGE else (_hash(words[name].encode()) if words[name] else None)
+        for name, encoder in reader.encoders.items()
+    )
+    return _Item(item.item_id, content, tuple(keys))
 
 
-def _encode_new(
-    items: Sequence[tuple[CatalogueItem, _Item]],
-    reader: ContentEncoder,
-    names: Sequence[str],
-    known: Sequence[dict[str, bytes]],
-    cache: FeatureCache,
-    bad: BadRows,
-) -> None:
-    """Encodes items that an encoder has not seen, and adds them to `known` and to the cache."""
-    prepared, keys = [], []
-    for item, read in items:
+def _take_raws(items: Mapping[str, _Item], modality: str, reader: ContentEncoder) -> tuple[dict[str, Raw], dict[str, str]]:
+    """What one encoder will read, by content; and why some of it cannot be used."""
+    raws: dict[str, Raw] = {}
+    refused: dict[str, str] = {}
+    for key, item in items.items():
+        if reader.encoders[modality].spec.kind is Kind.TEXT:
+            raws[key] = item.content.words(reader.fields[modality])
+            continue
         try:
-            prepared.append(reader.prepare(read.content))
+            raws[key] = decode_image(item.content.image or b"")
         except ContentError as error:
-            bad.note("unreadable picture", f"{item.item_id}: {error}")
-            words_only = Content(item.title, item.text, None, item.attributes)
-            if not words_only.words(reader.text_fields):
-                continue
-            prepared.append(reader.prepare(words_only))
-        keys.append(read.keys)
-    features = reader.encode(prepared)
-    for m, name in enumerate(names):
-        rows = {key[m]: row_to_bytes(features.values[m], row) for row, key in enumerate(keys) if features.present[row, m]}
-        fresh = {key: data for key, data in rows.items() if key is not None}
-        known[m].update(fresh)
-        cache.put(name, fresh)
+            refused[key] = str(error)
+    return raws, refused
 
 
 def _hash(data: bytes) -> str:

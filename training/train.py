@@ -26,7 +26,8 @@ from training.features import encode_items, open_cache
 from training.metrics import rank_metrics
 from training.progress import Reporter
 from training.recipes.paper import PaperNumbers, embed_all, train_paper
-from training.recipes.thaw import ThawNumbers, train_thaw
+from training.recipes.thaw import train_thaw
+from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job, Trained
 from training.split import split_items
 
@@ -56,7 +57,7 @@ def train(config: TrainConfig, reporter: Reporter) -> Summary:
     folder = read_folder(config.data, threshold=config.threshold)
     report = config.out.with_name(config.out.name + ".report.json")
     encoders = {name: make_encoder(encoder, device) for name, encoder in config.encoder_names().items()}
-    reader = ContentEncoder(encoders, config.text_fields)
+    reader = ContentEncoder(encoders, config.fields())
     reporter.say(f"{len(folder.items):,} items, {len(folder.interactions):,} interactions, on {device}")
     try:
         _require_usable(folder, config.max_bad_share)
@@ -86,9 +87,9 @@ def train_on(
         recipe={"name": config.recipe, "seed": config.seed, "numbers": trained.numbers, "health": trained.health},
         network=trained.mamex.config,
         encoders={
-            name: EncoderRecord(config.encoder_names()[name], encoder.spec, encoder.backend) for name, encoder in encoders.items()
+            name: EncoderRecord(config.encoder_names()[name], config.fields()[name], encoder.spec, encoder.backend)
+            for name, encoder in encoders.items()
         },
-        text_fields=config.text_fields,
         dataset=_describe(folder, warm, len(cold.item_ids), config),
         metrics={"split": "cold_val", **metrics.means(), **errors, "users": len(metrics.users), "items": len(cold.item_ids)},
         libraries={name: importlib.metadata.version(name) for name in _LIBRARIES},

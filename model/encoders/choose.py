@@ -4,8 +4,8 @@ from model.encoders.spec import Encoder, Kind
 from model.errors import EncoderUnavailable
 
 ACCEPTED = (
-    "minilm, efficientnet-lite0, lexical, sentence-text:FOLDER_OR_HUB_ID, sentence-image:FOLDER_OR_HUB_ID, "
-    "or for tests hash-text:DIM and hash-image:DIM"
+    "minilm, minilm-sentences, efficientnet-lite0, lexical-words, lexical-phrases, sentence-text:FOLDER_OR_HUB_ID, "
+    "sentence-image:FOLDER_OR_HUB_ID, or for tests hash-text:DIM and hash-image:DIM"
 )
 
 
@@ -29,10 +29,15 @@ def make_encoder(name: str, device: str = "cpu") -> Encoder:
         from model.encoders.sentence import minilm
 
         return minilm(device)
-    if name == "lexical":
+    if name == "minilm-sentences":
+        from model.encoders.sentence import minilm
+        from model.encoders.sentences import SentenceMeanEncoder
+
+        return SentenceMeanEncoder(minilm(device))
+    if name in ("lexical-words", "lexical-phrases"):
         from model.encoders.lexical import LexicalEncoder
 
-        return LexicalEncoder()
+        return LexicalEncoder(name.removeprefix("lexical-"))
     family, _, source = name.partition(":")
     if family in ("sentence-text", "sentence-image") and source:
         from model.encoders.sentence import SentenceEncoder, find_folder

@@ -43,7 +43,7 @@ async def model(service: ServiceDep) -> Response:
             name: {"name": record.name, "fingerprint": record.spec.fingerprint, "dim": record.spec.dim, "backend": record.backend}
             for name, record in manifest.encoders.items()
         },
-        "text_fields": list(manifest.text_fields),
+        "fields": {name: list(fields) for name, fields in manifest.fields.items()},
         "missing_policy": manifest.missing_policy,
         "dataset": dict(manifest.dataset),
         "events_through": manifest.events_through,

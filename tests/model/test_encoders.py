@@ -17,6 +17,7 @@ from model.encoders.spec import EncoderSpec, Kind
 from model.errors import EncoderMismatch, EncoderUnavailable, ImageTooLarge, NothingPresent, ProbeMismatch, UnreadableImage
 from tests.fakes import draw_jpeg
 
+FIELDS = {"image": ("title", "text"), "text": ("title", "text")}
 SPEC = EncoderSpec("id", Kind.TEXT, 4, "float32", "none", {"a": "1"})
 
 
@@ -42,7 +43,7 @@ def test_a_spec_that_differs_is_named_and_has_another_fingerprint(field: str, va
     assert SPEC.fingerprint != other.fingerprint
 
 
-@pytest.mark.parametrize("name", ["hash-text:8", "lexical"])
+@pytest.mark.parametrize("name", ["hash-text:8", "lexical-words", "lexical-phrases"])
 def test_rows_of_text_have_length_one(name: str) -> None:
     features = make_encoder(name).encode(["a red house", "!!!", "Ünïcode 12"])
 
@@ -50,7 +51,7 @@ def test_rows_of_text_have_length_one(name: str) -> None:
 
 
 def test_lexical_features_agree_by_shared_words_and_pairs() -> None:
-    features = LexicalEncoder().encode(["directed by Jane Campion", "by jane campion", "something else"])
+    features = LexicalEncoder("words").encode(["directed by Jane Campion", "by jane campion", "something else"])
 
     likeness = (features @ features.T).toarray()
 
@@ -73,7 +74,7 @@ def test_the_hash_encoder_is_never_a_default() -> None:
 
 
 def test_blank_text_is_a_missing_modality() -> None:
-    reader = ContentEncoder({"image": make_encoder("hash-image:8"), "text": make_encoder("hash-text:8")}, ("title", "text"))
+    reader = ContentEncoder({"image": make_encoder("hash-image:8"), "text": make_encoder("hash-text:8")}, FIELDS)
 
     features = reader.encode([reader.prepare(Content("", " ", draw_jpeg())), reader.prepare(Content("words"))])
 
@@ -82,7 +83,7 @@ def test_blank_text_is_a_missing_modality() -> None:
 
 
 def test_an_item_with_nothing_is_refused() -> None:
-    reader = ContentEncoder({"text": make_encoder("hash-text:8")}, ("title", "text"))
+    reader = ContentEncoder({"text": make_encoder("hash-text:8")}, FIELDS)
 
     with pytest.raises(NothingPresent):
         reader.prepare(Content(" ", "\t"))

@@ -17,7 +17,7 @@ def test_dense_rows_survive_as_bytes() -> None:
 
 
 def test_sparse_rows_survive_as_bytes() -> None:
-    values = LexicalEncoder().encode(["a red house", "a blue boat"])
+    values = LexicalEncoder("words").encode(["a red house", "a blue boat"])
 
     back = rows_of_bytes([row_to_bytes(values, 1), None, row_to_bytes(values, 0)], DIM, sparse=True)
 
@@ -26,7 +26,7 @@ def test_sparse_rows_survive_as_bytes() -> None:
 
 
 def test_without_a_modality_its_row_is_zeros_and_said_to_be_missing() -> None:
-    text = LexicalEncoder().encode(["one two", "three"])
+    text = LexicalEncoder("words").encode(["one two", "three"])
     features = Features((np.ones((2, 3), np.float32), text), np.ones((2, 2), np.bool_))
 
     fewer = features.without([1], rows=np.array([True, False]))
@@ -39,14 +39,14 @@ def test_without_a_modality_its_row_is_zeros_and_said_to_be_missing() -> None:
 
 def test_rows_are_spread_to_their_places() -> None:
     dense = spread_rows(np.array([[1.0], [2.0]], np.float32), np.array([2, 0]), 3)
-    sparse = spread_rows(LexicalEncoder().encode(["x"]), np.array([1]), 3)
+    sparse = spread_rows(LexicalEncoder("words").encode(["x"]), np.array([1]), 3)
 
     assert dense.tolist() == [[2.0], [0.0], [1.0]]
     assert np.diff(sparse.indptr).tolist() == [0, 1, 0]
 
 
 def test_a_sparse_array_becomes_the_same_tensor() -> None:
-    values = LexicalEncoder().encode(["a b", "c"])
+    values = LexicalEncoder("words").encode(["a b", "c"])
 
     tensor = to_tensor(values)
 
@@ -65,6 +65,12 @@ def test_a_sparse_array_becomes_the_same_tensor() -> None:
 )
 def test_words_are_title_and_text_without_blanks(content: Content, words: str) -> None:
     assert content.words(("title", "text")) == words
+
+
+def test_the_first_of_alternatives_that_is_not_blank_is_read() -> None:
+    fields = ("title|text",)
+
+    assert [Content("T", "x").words(fields), Content(" ", "x").words(fields), Content().words(fields)] == ["T", "x", ""]
 
 
 def test_words_can_be_read_from_attributes_too() -> None:

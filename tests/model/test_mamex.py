@@ -14,12 +14,15 @@ from model.mamex import Mamex
 DIMS = (6, 5)
 PAPER = MamexConfig(
     modalities=(ModalityConfig("image", DIMS[0]), ModalityConfig("text", DIMS[1])),
-    views=(ViewConfig("image", (LensConfig("image"),), 4, 2), ViewConfig("text", (LensConfig("text"),), 4, 2)),
+    views=(
+        ViewConfig("image", (LensConfig("image"),), ((0,),) * 4, 2),
+        ViewConfig("text", (LensConfig("text"),), ((0,),) * 4, 2),
+    ),
     width=8,
 )
 JOINT = MamexConfig(
     modalities=PAPER.modalities,
-    views=(*PAPER.views, ViewConfig("image+text", (LensConfig("image", landmarks=7), LensConfig("text")), 2, 1)),
+    views=(*PAPER.views, ViewConfig("image+text", (LensConfig("image", landmarks=7), LensConfig("text")), ((0,), (0, 1)), 1)),
     width=8,
 )
 

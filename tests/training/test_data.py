@@ -16,12 +16,13 @@ from training.dataset import WarmData, to_matrix
 from training.errors import BadConfig, NothingLeft
 from training.progress import SilentReporter
 from training.recipes.paper import PaperNumbers
-from training.recipes.thaw import ThawNumbers
+from training.recipes.thaw_numbers import ThawNumbers
 from training.sampler import PairSampler
 from training.split import split_items
 from training.train import train
 
 ITEMS = "item_id,title,text,image,brand\na,One,,p.jpg,Acme\nb,Two,words,,\n"
+WORDS_ONLY = {"image": "none", "text": "none", "title": "none", "sentences": "none"}
 INTERACTIONS = "user_id,item_id,value\nu,a,1\nu,b,0\nv,b,5\n"
 
 
@@ -109,7 +110,7 @@ def test_a_folder_that_cannot_be_used_says_why(tmp_path: Path) -> None:
 
 def test_too_many_bad_rows_stop_the_run_and_the_report_names_them(tmp_path: Path) -> None:
     write(tmp_path / "data", items=ITEMS + "".join(f"x{i},,,,\n" for i in range(5)))
-    config = TrainConfig(tmp_path / "data", tmp_path / "out", encoders={"image": "none", "text": "none"}, device="cpu")
+    config = TrainConfig(tmp_path / "data", tmp_path / "out", encoders=WORDS_ONLY, device="cpu")
 
     with pytest.raises(TooManyBadRows, match="5 of 7 rows of items are bad"):
         train(config, SilentReporter())
@@ -121,7 +122,7 @@ def test_too_many_bad_rows_stop_the_run_and_the_report_names_them(tmp_path: Path
 
 def test_nothing_to_learn_from_is_said(tmp_path: Path) -> None:
     write(tmp_path / "data", interactions="user_id,item_id,value\nu,a,0\n")
-    config = TrainConfig(tmp_path / "data", tmp_path / "out", encoders={"image": "none", "text": "none"}, device="cpu")
+    config = TrainConfig(tmp_path / "data", tmp_path / "out", encoders=WORDS_ONLY, device="cpu")
 
     with pytest.raises(NothingLeft):
         train(config, SilentReporter())
@@ -185,9 +186,9 @@ def test_warm_data_cannot_be_made_with_a_cold_item() -> None:
 
 
 def test_numbers_are_read_by_their_kind() -> None:
-    numbers = read_numbers(ThawNumbers, {"width": "32", "damping": "0.5", "boldness": "0.5,2"})
+    numbers = read_numbers(ThawNumbers, {"width": "32", "damping": "0.5"})
 
-    assert (numbers.width, numbers.damping, numbers.boldness) == (32, 0.5, (0.5, 2.0))
+    assert (numbers.width, numbers.damping) == (32, 0.5)
 
 
 @pytest.mark.parametrize("given", [{"widht": "1"}, {"width": "x"}, {"width": "0"}])

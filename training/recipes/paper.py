@@ -72,7 +72,7 @@ def train_paper(job: Job, numbers: PaperNumbers) -> Trained:
     if any(spec.sparse for spec in job.specs.values()):
         raise BadConfig("paper reads dense features: choose encoders without `lexical` for it")
     torch.manual_seed(job.seed)
-    views = tuple(ViewConfig(n, (LensConfig(n),), numbers.experts, numbers.top_k) for n in job.specs)
+    views = tuple(ViewConfig(n, (LensConfig(n),), ((0,),) * numbers.experts, numbers.top_k) for n in job.specs)
     config = MamexConfig(job.modalities, views, numbers.width)
     run = _Run(config, len(job.warm.user_ids), numbers.user_spread).to(job.device)
     stopping = EarlyStopping(numbers.patience)

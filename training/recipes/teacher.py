@@ -15,13 +15,13 @@ class Teacher:
     A popularity-damped truncated SVD of the likes, and each item's popularity.
 
     With R the likes and pop its column sums + 1: `R diag(pop^-b) ~ U S V'`. A user is its row of U, an item its
-    row of `diag(pop^a) V S`: damping keeps the factors from spending themselves on a few blockbusters.
+    row of `diag(pop^a) V S`, centred: damping keeps the factors from spending themselves on a few blockbusters.
     """
 
     users: FloatArray
     """(U, F)."""
     items: FloatArray
-    """(I, F)."""
+    """(I, F) centred."""
     popularity: FloatArray
     """(I,) centred log of pop."""
     projection: FloatArray
@@ -41,16 +41,17 @@ def fit_teacher(likes: sp.csr_array, *, factors: int, damping: float, restore: f
     """
     popularity = np.asarray(likes.sum(axis=0), np.float64).ravel() + 1
     damped = likes @ sp.diags_array(popularity**-damping)
-    rank = min(factors, min(likes.shape) - 1)
+    rank = max(1, min(factors, min(likes.shape) - 1))
     start = np.ones(min(likes.shape))  # a fixed start: the same factors in every run
     left, sizes, right = svds(damped.astype(np.float64), k=rank, v0=start, solver="arpack")
     order = np.argsort(-sizes)
     sign = np.sign(right[order].sum(axis=1) + 1e-12)  # ARPACK leaves the signs open
     left, sizes, right = left[:, order] * sign, np.maximum(sizes[order], 1e-9), right[order] * sign[:, None]
-    scale = np.sqrt(len(left))  # users' coordinates of variance about 1, whatever their number
+    scale = np.sqrt(len(left))  # users' coordinates of mean square 1, whatever their number
+    items = popularity[:, None] ** restore * right.T * sizes / scale
     return Teacher(
         users=_pad(left * scale, factors),
-        items=_pad(popularity[:, None] ** restore * right.T * sizes / scale, factors),
+        items=_pad(items - items.mean(axis=0), factors),
         popularity=(np.log(popularity) - np.log(popularity).mean()).astype(np.float32),
         projection=_pad(popularity[:, None] ** -damping * right.T / sizes * scale, factors),
     )

@@ -1,14 +1,17 @@
 """
-The recipe `thaw`: experts in closed form over what a damped factorisation knows of warm items.
+The recipe `thaw`: kernel experts that rank new items as well as old items can teach.
 
-Where it departs from the paper, and why: experts are kernel ridge regressions towards users' and items' factors
-instead of networks under a pairwise loss, which overfit a few thousand items; the view of all modalities together
-has experts of its own; the gate is learned on out-of-fold outputs, where an expert cannot flatter itself;
-each embedding's last coordinate is the popularity that content promises.
+Where it departs from the paper, and why. Experts are kernel ridge regressions towards users' and items' factors,
+each with a lens of its own (the whole text, its title, its sentences, its words, its phrases, the picture): networks
+under a pairwise loss overfit a few thousand items. What is learned by gradient (a linear correction of each expert,
+the routers, the gate, the weight of popularity) is learned by a listwise loss over episodes that hold warm items out
+as if they were cold. Routers and gate came out best as constants: they weigh experts and views, not items. The last
+coordinate of an embedding is the popularity that content promises.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -17,112 +20,71 @@ from numpy.typing import NDArray
 from model.config import LensConfig, MamexConfig, ViewConfig
 from model.content import FloatArray
 from model.encoders.spec import Kind
-from model.features import Encoding
 from model.mamex import Mamex
 from training.errors import BadConfig
-from training.recipes.closed_form import (
-    complete_rows,
-    lens_kernel,
-    make_folds,
-    place_lens,
-    solve_ridge,
-    take_vocabulary,
-    write_expert,
-)
-from training.recipes.gate_fit import ViewOutputs, fit_gate
+from training.recipes.closed_form import ViewFit, complete_rows, place_lens, take_vocabulary
+from training.recipes.episodes import Audience, Episode, FittedView, hold_out
 from training.recipes.health import mixture_health
-from training.recipes.teacher import Teacher, fit_teacher
+from training.recipes.ranking_fit import Learned, learn_ranking, place_users, write_gate, write_view
+from training.recipes.teacher import fit_teacher
+from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job, Trained
-from training.recipes.tuning import Tuned, tune
 
-
-@dataclass(frozen=True, slots=True)
-class ThawNumbers:
-    """Every number of the recipe."""
-
-    width: int = 64
-    damping: float = 0.3
-    restore: float = 0.1
-    popularity_weight: float = 0.3
-    """How far predicted popularity moves a user's scores, in their standard deviations."""
-    boldness: tuple[float, ...] = (1.0,)
-    """One expert a view for each: its ridge over the view's own."""
-    landmarks: int = 3072
-    vocabulary: int = 32768
-    folds: int = 5
-    tuning_items: int = 1500
-    gate_epochs: int = 300
-    gate_rate: float = 3e-3
-
-    def __post_init__(self) -> None:
-        if self.width < 2 or self.folds < 2 or self.landmarks < 2 or self.tuning_items < 2 or not self.boldness:
-            raise BadConfig("thaw needs width, folds, landmarks and tuning_items of 2 or more, and one boldness or more")
+LENS_WEIGHTS: Mapping[str, float] = MappingProxyType({"title": 0.5, "words": 0.7, "phrases": 0.25})
+"""How much a modality counts in its view's kernel; 1 for one that is not named here."""
 
 
 def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
     """
-    Fits the teacher, then each view's experts, then routers and gate on out-of-fold outputs.
+    Fits the teacher, then the experts in closed form, then heads, routers and gate on episodes.
 
-    Everything is fitted on warm items; the held-out ones are only ranked, at the end.
+    Everything is fitted on warm items; those held out for validation say only when to stop.
     """
-    teacher = fit_teacher(job.warm.likes, factors=numbers.width - 1, damping=numbers.damping, restore=numbers.restore)
-    users, items = join_popularity(teacher, numbers.popularity_weight)
-    worth = np.sqrt(np.square(users).mean(axis=0))
     torch.manual_seed(job.seed)
+    random = np.random.default_rng(job.seed)
+    teacher = fit_teacher(job.warm.likes, factors=numbers.width - 1, damping=numbers.damping, restore=numbers.restore)
+    targets = np.column_stack([teacher.items, teacher.popularity])
     mamex = Mamex(design_network(job, numbers)).eval()
-    views = [_fit_view(job, numbers, mamex, at, items, worth) for at in range(len(mamex.config.views))]
-    fit_gate(mamex, job, [outputs for outputs, _ in views], items, worth, epochs=numbers.gate_epochs, rate=numbers.gate_rate)
-    tuned = {view.name: asdict(result) for view, (_, result) in zip(mamex.config.views, views, strict=True)}
+    with job.reporter.step("fitting experts", len(mamex.config.views)) as advance:
+        views = []
+        for at, view in enumerate(mamex.config.views):
+            views.append(_fit_view(job, mamex, at, targets, numbers, random))
+            advance(1, view.name)
+    episodes = _hold_out(job, views, numbers, random)
+    learned = learn_ranking(job, mamex, views, episodes, Audience(job.warm.likes, teacher), numbers, random)
+    _write(mamex, views, learned)
+    users = place_users(teacher.users, learned.popularity, learned.spread)
     return Trained(
-        mamex=mamex.eval(),
+        mamex=mamex,
         user_embeddings=users,
-        item_embeddings=items,
+        item_embeddings=targets,
         prior_user=users.mean(axis=0),
-        numbers={**asdict(numbers), "tuned": tuned},
+        numbers={**asdict(numbers), "lens_weights": dict(LENS_WEIGHTS), "popularity_weight": learned.popularity},
         health=mixture_health(mamex, job.warm.features),
     )
 
 
-def join_popularity(teacher: Teacher, weight: float) -> tuple[FloatArray, FloatArray]:
-    """
-    Users (U, F + 1) and items (I, F + 1): the teacher's factors, and popularity as a last coordinate.
-
-    A user's is `weight` times the spread of its scores, so that popularity moves every user's ranking alike.
-    """
-    centred = teacher.items - teacher.items.mean(axis=0)
-    covariance = centred.T @ centred / len(centred)
-    spread = np.sqrt(np.einsum("uf,fg,ug->u", teacher.users, covariance, teacher.users, optimize=True))
-    users = np.column_stack([teacher.users, weight * spread]).astype(np.float32)
-    return users, np.column_stack([teacher.items, teacher.popularity]).astype(np.float32)
-
-
 def design_network(job: Job, numbers: ThawNumbers) -> MamexConfig:
     """
-    A view for each kind of content, and one of all kinds together.
+    A view for each kind of content; an expert for each of its modalities.
 
     Raises:
         BadConfig: no view has two warm items to learn from.
     """
-    kinds = {kind: [name for name, spec in job.specs.items() if spec.kind is kind] for kind in Kind}
-    reads = {str(kind): names for kind, names in kinds.items() if names}
-    if len(reads) > 1:
-        reads["+".join(reads)] = [name for names in reads.values() for name in names]
-    views = tuple(_design_view(job, numbers, name, names) for name, names in reads.items())
-    usable = tuple(view for view in views if view is not None)
-    if not usable:
+    views = []
+    for kind in (Kind.TEXT, Kind.IMAGE):
+        positions = [at for at, spec in enumerate(job.specs.values()) if spec.kind is kind]
+        if not positions:
+            continue
+        rows = complete_rows(job.warm.features, positions)
+        if len(rows) < 2:
+            job.reporter.say(f"the view {kind} is left out: {len(rows)} warm items have it, and two are needed")
+            continue
+        lenses = tuple(_design_lens(job, numbers, position, rows) for position in positions)
+        views.append(ViewConfig(str(kind), lenses, tuple((at,) for at in range(len(lenses))), top_k=len(lenses)))
+    if not views:
         raise BadConfig("no modality is present in two warm items: there is nothing to learn from")
-    return MamexConfig(job.modalities, usable, numbers.width)
-
-
-def _design_view(job: Job, numbers: ThawNumbers, name: str, reads: Sequence[str]) -> ViewConfig | None:
-    """None where the warm items are too few to fit the view's experts."""
-    positions = [list(job.specs).index(read) for read in reads]
-    rows = complete_rows(job.warm.features, positions)
-    if len(rows) < 2:
-        job.reporter.say(f"the view {name} is left out: only {len(rows)} warm items have all it reads")
-        return None
-    lenses = tuple(_design_lens(job, numbers, position, rows) for position in positions)
-    return ViewConfig(name, lenses, experts=len(numbers.boldness), top_k=len(numbers.boldness))
+    return MamexConfig(job.modalities, tuple(views), numbers.width)
 
 
 def _design_lens(job: Job, numbers: ThawNumbers, position: int, rows: NDArray[np.intp]) -> LensConfig:
@@ -133,60 +95,31 @@ def _design_lens(job: Job, numbers: ThawNumbers, position: int, rows: NDArray[np
     return LensConfig(name, landmarks=min(numbers.landmarks, len(rows)))
 
 
-@torch.no_grad()
 def _fit_view(
-    job: Job, numbers: ThawNumbers, mamex: Mamex, at: int, items: FloatArray, worth: FloatArray
-) -> tuple[ViewOutputs, Tuned]:
-    """Tunes and fits one view's experts on its items, and returns what they give out of fold."""
+    job: Job, mamex: Mamex, at: int, targets: FloatArray, numbers: ThawNumbers, random: np.random.Generator
+) -> FittedView:
+    """Places a view's lenses on warm items and prepares its ridge regression."""
     view, mixture = mamex.config.views[at], mamex.mixture(at)
-    rows = complete_rows(job.warm.features, mamex.config.positions(view))
-    encodings: list[Encoding] = [job.warm.features.values[position][rows] for position in mamex.config.positions(view)]
-    landmarks = _draw(len(rows), numbers.landmarks, job.seed)
-    for lens, encoding in zip(mixture.plain_lenses(), encodings, strict=True):
-        place_lens(lens, encoding, landmarks)
-    folds = make_folds(len(rows), numbers.folds, job.seed)
-    with job.reporter.step(f"fitting the view {view.name}", len(folds) + 2) as advance:
-        kernels = [lens_kernel(lens, code, landmarks) for lens, code in zip(mixture.plain_lenses(), encodings, strict=True)]
-        tuned = _tune_view(numbers, kernels, landmarks, items[rows] * worth, job.seed)
-        advance(1, f"error {tuned.error:.3f}")
-        total = np.zeros_like(kernels[0])
-        for lens, kernel, weight in zip(mixture.plain_lenses(), kernels, tuned.weights, strict=True):
-            lens.weight.fill_(weight)
-            total += np.float32(weight) * kernel
-        ridges = [tuned.ridge * boldness for boldness in numbers.boldness]
-        bias = items[rows].mean(axis=0)
-        for expert, ridge in enumerate(ridges):
-            solution = solve_ridge(total, total[landmarks], items[rows] - bias, ridge)
-            write_expert(mixture, expert, encodings, landmarks, solution, bias)
-        advance(1)
-        outputs = np.zeros((len(rows), len(ridges), items.shape[1]), np.float32)
-        for fold in folds:
-            outputs[fold] = _out_of_fold(total, landmarks, fold, items[rows], ridges)
+    positions = mamex.config.positions(view)
+    rows = complete_rows(job.warm.features, positions)
+    encodings = [job.warm.features.values[position][rows] for position in positions]
+    landmarks = np.sort(random.permutation(len(rows))[: numbers.landmarks]).astype(np.intp)
+    for lens, encoding, name in zip(mixture.plain_lenses(), encodings, view.reads, strict=True):
+        place_lens(lens, encoding, landmarks, LENS_WEIGHTS.get(name, 1.0))
+    fit = ViewFit(mixture, encodings, landmarks, targets[rows], numbers.ridge)
+    return FittedView(fit, rows, tuple(encodings), landmarks)
+
+
+def _hold_out(job: Job, views: list[FittedView], numbers: ThawNumbers, random: np.random.Generator) -> list[Episode]:
+    episodes = []
+    with job.reporter.step("holding items out", numbers.parts * min(numbers.folds, len(job.warm.item_ids))) as advance:
+        for episode in hold_out(views, job.warm.is_cold, parts=numbers.parts, folds=numbers.folds, random=random):
+            episodes.append(episode)
             advance(1)
-    return ViewOutputs(rows, outputs), tuned
+    return episodes
 
 
-def _tune_view(
-    numbers: ThawNumbers, kernels: Sequence[FloatArray], landmarks: NDArray[np.intp], targets: FloatArray, seed: int
-) -> Tuned:
-    """Tunes on items that are landmarks: their kernel among themselves is at hand."""
-    some = _draw(len(landmarks), numbers.tuning_items, seed + 1)
-    return tune([kernel[np.ix_(landmarks[some], some)] for kernel in kernels], targets[landmarks[some]], folds=3, seed=seed)
-
-
-def _out_of_fold(
-    kernel: FloatArray, landmarks: NDArray[np.intp], fold: NDArray[np.intp], items: FloatArray, ridges: Sequence[float]
-) -> FloatArray:
-    """(fold, K, D): what experts fitted on the other folds say of these items; their landmarks are of these folds too."""
-    others = np.setdiff1d(np.arange(len(items)), fold)
-    columns = np.flatnonzero(~np.isin(landmarks, fold))
-    between = kernel[np.ix_(landmarks[columns], columns)]
-    mean = items[others].mean(axis=0)
-    seen = kernel[np.ix_(others, columns)]
-    solutions = [solve_ridge(seen, between, items[others] - mean, ridge) for ridge in ridges]
-    return np.stack([kernel[np.ix_(fold, columns)] @ s + mean for s in solutions], axis=1).astype(np.float32)
-
-
-def _draw(count: int, limit: int, seed: int) -> NDArray[np.intp]:
-    drawn = np.random.default_rng(seed).permutation(count)[:limit]
-    return np.sort(drawn).astype(np.intp)
+def _write(mamex: Mamex, views: list[FittedView], learned: Learned) -> None:
+    for at, view in enumerate(views):
+        write_view(mamex.mixture(at), view, learned.heads[at])
+    write_gate(mamex, learned.gate)

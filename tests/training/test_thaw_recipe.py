@@ -1,0 +1,170 @@
+"""The parts of the recipe `thaw`, each against what it claims to be."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from numpy.typing import NDArray
+from sklearn.kernel_ridge import KernelRidge
+
+from model.config import LensConfig, MamexConfig, ModalityConfig, ViewConfig
+from model.content import FloatArray
+from model.encoders.lexical import DIM, LexicalEncoder
+from model.errors import ColdItemInTraining
+from model.features import Features
+from model.mamex import Mamex
+from training.recipes.closed_form import ViewFit, place_lens, take_vocabulary
+from training.recipes.episodes import Audience, Episode, FittedView, hold_out, listwise_loss
+from training.recipes.heads import Heads
+from training.recipes.ranking_fit import place_users, write_gate, write_view
+from training.recipes.teacher import fit_teacher
+
+ITEMS, WIDTH = 30, 5
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+@pytest.fixture
+def dense(random: np.random.Generator) -> FloatArray:
+    values = random.standard_normal((ITEMS, 6)).astype(np.float32)
+    return np.asarray(values / np.linalg.norm(values, axis=1, keepdims=True), np.float32)
+
+
+@pytest.fixture
+def targets(random: np.random.Generator) -> FloatArray:
+    values = random.standard_normal((ITEMS, WIDTH)).astype(np.float32)
+    return np.asarray(values - values.mean(axis=0), np.float32)
+
+
+def make_network(landmarks: int, vocabulary: int) -> Mamex:
+    """One view of two experts: one reads likeness, the other words."""
+    lenses = (LensConfig("text", landmarks=landmarks), LensConfig("words", vocabulary=vocabulary))
+    modalities = (ModalityConfig("text", 6), ModalityConfig("words", DIM, sparse=True))
+    return Mamex(MamexConfig(modalities, (ViewConfig("text", lenses, ((0,), (1,)), 2),), WIDTH)).eval()
+
+
+def fit(dense: FloatArray, targets: FloatArray, landmarks: int = ITEMS) -> tuple[Mamex, FittedView]:
+    words = LexicalEncoder("words").encode([f"word{at % 5} word{at % 3}" for at in range(ITEMS)])
+    mamex = make_network(landmarks, len(take_vocabulary(words, limit=100).places))
+    rows = np.arange(landmarks)
+    for lens, encoding in zip(mamex.mixture(0).plain_lenses(), (dense, words), strict=True):
+        place_lens(lens, encoding, rows, 0.5)
+    view = ViewFit(mamex.mixture(0), (dense, words), rows, targets, 1.0)
+    return mamex, FittedView(view, np.arange(ITEMS), (dense, words), rows)
+
+
+def kernel_by_hand(dense: FloatArray, words: sp.csr_array, rarity: FloatArray, places: NDArray[np.int64]) -> FloatArray:
+    placed = dense - dense.mean(axis=0)
+    placed /= np.linalg.norm(placed, axis=1, keepdims=True)
+    counted = words[:, places].toarray() * rarity
+    counted /= np.linalg.norm(counted, axis=1, keepdims=True)
+    squares = ((placed[:, None] - placed[None]) ** 2).sum(axis=2)
+    return np.asarray(0.5 * np.exp(-squares) + 0.5 * counted @ counted.T, np.float32)
+
+
+def test_experts_together_are_kernel_ridge_regression(dense: FloatArray, targets: FloatArray) -> None:
+    """Against another library's, on the sum of the two kernels written out."""
+    _, view = fit(dense, targets)
+    vocabulary = take_vocabulary(view.encodings[1], limit=100)
+    kernel = kernel_by_hand(dense, view.encodings[1], vocabulary.rarity, vocabulary.places)
+    learned, new = np.arange(20), np.arange(20, 30)
+
+    expected = KernelRidge(alpha=1.0, kernel="precomputed").fit(kernel[np.ix_(learned, learned)], targets[learned])
+    got = view.fit.outputs(view.fit.solve(learned), new).sum(axis=1)
+
+    np.testing.assert_allclose(got, expected.predict(kernel[np.ix_(new, learned)]), atol=1e-4)
+
+
+def test_landmarks_come_close_and_leave_items_out_as_a_fresh_fit_does(dense: FloatArray, targets: FloatArray) -> None:
+    _, some = fit(dense, targets, landmarks=24)
+    _, every = fit(dense, targets)
+    rows = np.arange(ITEMS)
+
+    near = some.fit.outputs(some.fit.solve(), rows).sum(axis=1)
+    exact = every.fit.outputs(every.fit.solve(), rows).sum(axis=1)
+    others = np.setdiff1d(rows, [3, 8])
+    fresh = ViewFit.__new__(ViewFit)
+    fresh.__dict__ |= some.fit.__dict__
+    fresh._total, fresh._targets = some.fit._total[others], targets[others]
+    fresh._gram = fresh._square(slice(None))
+
+    assert np.corrcoef(near.ravel(), exact.ravel())[0, 1] > 0.95
+    left_out, between = some.fit.solve(others), some.fit._total[some.landmarks]
+    inner = fresh._gram + between
+    inner[np.diag_indices_from(inner)] += 1e-6 * np.trace(inner) / len(inner)
+    np.testing.assert_allclose(left_out, np.linalg.solve(inner, fresh._total.T @ targets[others]), atol=1e-2)
+
+
+@pytest.mark.parametrize("landmarks", [ITEMS, 24])
+def test_the_network_says_what_was_trained(dense: FloatArray, targets: FloatArray, landmarks: int) -> None:
+    """Heads and router, written into the experts' weights, give what they gave in training."""
+    mamex, view = fit(dense, targets, landmarks)
+    heads = Heads(2, targets[:, :-1].std(axis=0))
+    torch.nn.init.normal_(heads.corrections, std=0.3)
+    torch.nn.init.normal_(heads.logits)
+    with torch.no_grad():
+        expected = heads(torch.from_numpy(view.fit.outputs(view.fit.solve(), np.arange(ITEMS))))
+
+    write_view(mamex.mixture(0), view, heads)
+    write_gate(mamex, torch.zeros(1))
+    words = view.encodings[1]
+    got = mamex(*Features((dense, words), np.ones((ITEMS, 2), np.bool_)).tensors()).embedding
+
+    torch.testing.assert_close(got.detach(), expected, atol=1e-4, rtol=1e-3)
+
+
+def test_nobody_has_seen_what_an_episode_holds_out(dense: FloatArray, targets: FloatArray, random: np.random.Generator) -> None:
+    """Experts' outputs and users are the same whatever the held-out items' targets and likes are."""
+    likes = sp.csr_array((random.random((40, ITEMS)) < 0.3).astype(np.float32))
+    teacher = fit_teacher(likes, factors=4, damping=0.15, restore=0.075)
+    _, view = fit(dense, targets)
+    episode = next(hold_out([view], np.zeros(ITEMS, np.bool_), parts=1, folds=3, random=np.random.default_rng(0)))
+    changed = targets.copy()
+    changed[episode.items] += 9
+    _, other = fit(dense, changed)
+    again = next(hold_out([other], np.zeros(ITEMS, np.bool_), parts=1, folds=3, random=np.random.default_rng(0)))
+    users, liked = Audience(likes, teacher).without(episode, np.arange(40, dtype=np.intp))
+    kept = likes.toarray()
+    kept[:, episode.items] = 0
+
+    assert torch.equal(episode.outputs[0], again.outputs[0])
+    np.testing.assert_allclose(users.numpy(), kept @ teacher.projection, atol=1e-4)
+    assert np.array_equal(liked.numpy(), likes.toarray()[:, episode.items])
+
+
+def test_episodes_refuse_a_planted_cold_item(dense: FloatArray, targets: FloatArray) -> None:
+    _, view = fit(dense, targets)
+
+    with pytest.raises(ColdItemInTraining):
+        next(hold_out([view], np.arange(ITEMS) == 4, parts=1, folds=3, random=np.random.default_rng(0)))
+
+
+def test_every_item_is_held_out_once_a_part(dense: FloatArray, targets: FloatArray) -> None:
+    _, view = fit(dense, targets)
+
+    episodes: list[Episode] = list(hold_out([view], np.zeros(ITEMS, np.bool_), parts=2, folds=4, random=np.random.default_rng(0)))
+
+    assert len(episodes) == 8
+    assert sorted(np.concatenate([episode.items for episode in episodes[:4]]).tolist()) == list(range(ITEMS))
+
+
+def test_listwise_loss_by_hand() -> None:
+    scores = torch.tensor([[2.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    liked = torch.tensor([[1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+
+    log_sum = np.log(np.exp([2.0, 1.0, 0.0]).sum())
+
+    assert listwise_loss(scores, liked, damping=0.5).item() == pytest.approx(((log_sum - 2) + (log_sum - 1)) / 2**0.5)
+
+
+def test_popularity_moves_every_users_scores_by_the_same_share(random: np.random.Generator) -> None:
+    users, spread = random.standard_normal((6, 3)).astype(np.float32), np.diag([1.0, 4.0, 9.0]).astype(np.float32)
+    items = random.standard_normal((4000, 3)).astype(np.float32) * np.array([1, 2, 3], np.float32)
+
+    placed = place_users(users, 0.5, spread)
+
+    deviations = (users @ items.T).std(axis=1)
+    np.testing.assert_allclose(placed[:, -1] / deviations, 0.5, rtol=0.1)

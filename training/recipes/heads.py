@@ -1,0 +1,46 @@
+"""A linear correction for each expert, learned on episodes and then written into the expert's weights."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from model.content import FloatArray
+
+
+class Heads(nn.Module):
+    """
+    One view's mixture under training: `h = sum_v w_v K (I + M_v) h_v`, with w the softmax of the router's bias.
+
+    M starts at 0 and w even, so that it starts as the ridge regression itself. Coordinates are in units of the
+    targets' deviations, that a step means the same in each of them.
+    """
+
+    def __init__(self, experts: int, deviations: FloatArray) -> None:
+        """
+        Args:
+            deviations: (F,) of the targets, popularity apart.
+        """
+        super().__init__()
+        factors = len(deviations)
+        self.corrections = nn.Parameter(torch.zeros(experts, factors, factors))
+        self.logits = nn.Parameter(torch.zeros(experts))
+        self._scale = torch.from_numpy(np.maximum(deviations, np.float32(1e-9)))
+
+    def forward(self, outputs: Tensor) -> Tensor:
+        """Experts' outputs (H, K, F + 1) to the view's (H, F + 1)."""
+        weights = len(self.logits) * self.logits.softmax(dim=0)
+        taste = outputs[..., :-1] / self._scale * weights[None, :, None]
+        corrected = taste.sum(dim=1) + torch.einsum("hkf,kfg->hg", taste, self.corrections)
+        popularity = (outputs[..., -1] * weights).sum(dim=1, keepdim=True)
+        return torch.cat([corrected * self._scale, popularity], dim=1)
+
+    def apply_to(self, expert: int, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+        """
+        An expert's coefficients (L, F + 1) with its correction in them, for a router whose weights sum to 1.
+        """
+        scale = self._scale.numpy().astype(np.float64)
+        correction = self.corrections[expert].detach().numpy().astype(np.float64)
+        taste = coefficients[:, :-1] / scale
+        corrected = (taste + taste @ correction) * scale
+        return len(self.logits) * np.column_stack([corrected, coefficients[:, -1]])

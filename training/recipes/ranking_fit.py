@@ -1,0 +1,210 @@
+"""Learning to rank on episodes: each view's heads and router alone, then the gate between the views."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from model.config import ViewConfig
+from model.content import FloatArray
+from model.experts import Mixture
+from model.features import Features
+from model.mamex import Mamex
+from training.loop import EarlyStopping
+from training.progress import Step
+from training.recipes.closed_form import write_expert
+from training.recipes.episodes import Audience, Embed, Episode, FittedView, Scorer, learn
+from training.recipes.heads import Heads
+from training.recipes.thaw_numbers import ThawNumbers
+from training.recipes.trained import Job
+
+_CHUNK = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What the episodes taught."""
+
+    heads: Sequence[Heads]
+    gate: Tensor
+    """(V,) logits."""
+    popularity: float
+    """The weight of the popularity coordinate, in deviations of a user's scores."""
+    spread: FloatArray
+    """(F, F) covariance of the embeddings of held-out items."""
+
+
+class Fusion(nn.Module):
+    """The gate under training: constants, masked where a view is missing."""
+
+    def __init__(self, views: int, start: float) -> None:
+        super().__init__()
+        others = torch.full((views - 1,), start).log() - np.log(1 - start * (views - 1))
+        self.logits = nn.Parameter(torch.cat([torch.zeros(1), others]))
+
+    def forward(self, views: Tensor, present: Tensor) -> Tensor:
+        """(H, V, D) and (H, V) bool to (H, D)."""
+        weights = self.logits.expand(present.shape).masked_fill(~present, float("-inf")).softmax(dim=1)
+        return (weights[:, :, None] * views).sum(dim=1)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One thing to learn: what moves, and what it makes of items."""
+
+    name: str
+    module: nn.Module
+    """What moves, the scorer apart."""
+    scorer: Scorer
+    groups: list[dict[str, object]]
+    """As Adam takes them."""
+    embed: Embed
+    embed_cold: Callable[[], Tensor]
+    """The embeddings of the items held out for validation, (C, D), zeros where it says nothing of one."""
+    epochs: int
+
+
+class RankingFit:
+    """Trains stage after stage on the same episodes, each until cold validation gets no better."""
+
+    def __init__(
+        self, job: Job, episodes: Sequence[Episode], audience: Audience, numbers: ThawNumbers, random: np.random.Generator
+    ) -> None:
+        self._job, self._episodes, self._audience, self._numbers, self._random = job, episodes, audience, numbers, random
+
+    def run(self, stage: Stage, advance: Step) -> None:
+        """Trains one stage, and leaves it where cold validation was best."""
+        scorer_group = {"params": stage.scorer.parameters(), "lr": self._numbers.scorer_rate}
+        optimiser = torch.optim.Adam([*stage.groups, scorer_group], betas=(0.9, 0.99))
+        together = nn.ModuleList([stage.module, stage.scorer])
+        stopping = EarlyStopping(stage.epochs)
+        for _ in range(stage.epochs):
+            learn(
+                self._episodes,
+                self._audience,
+                stage.embed,
+                stage.scorer,
+                optimiser,
+                users=self._numbers.users,
+                random=self._random,
+            )
+            stopping.note(self._judge(stage), together)
+            advance(1, f"{stage.name}, best NDCG@20 {stopping.best:.4f}")
+        stopping.restore(together)
+
+    @torch.no_grad()
+    def spread(self, embed: Embed) -> FloatArray:
+        """(F, F) covariance of the taste of items that were held out."""
+        parts = [embed(episode)[1] for episode in self._episodes[: self._numbers.folds]]
+        return np.atleast_2d(np.cov(torch.cat(parts)[:, :-1].numpy().T)).astype(np.float32)
+
+    @torch.no_grad()
+    def _judge(self, stage: Stage) -> float:
+        users = place_users(self._audience.teacher.users, stage.scorer.popularity.item(), self.spread(stage.embed))
+        return self._job.judge(users, stage.embed_cold().numpy())["ndcg@20"]
+
+
+def learn_ranking(
+    job: Job,
+    mamex: Mamex,
+    views: Sequence[FittedView],
+    episodes: Sequence[Episode],
+    audience: Audience,
+    numbers: ThawNumbers,
+    random: np.random.Generator,
+) -> Learned:
+    """
+    Learns what to write into the network, whose experts are the closed form's when this returns.
+    """
+    fit = RankingFit(job, episodes, audience, numbers, random)
+    for at, view in enumerate(views):
+        write_view(mamex.mixture(at), view, None)
+    cold = [_expert_outputs(mamex, at, job.cold.features) for at in range(len(views))]
+    has_view = mamex.views_present(torch.from_numpy(job.cold.features.present))
+    stages = [_view_stage(mamex.config.views[at], at, audience, cold[at], has_view[:, at], numbers) for at in range(len(views))]
+    heads = [stage.module for stage in stages if isinstance(stage.module, Heads)]
+    fused = _gate_stage(heads, stages[0].scorer, cold, has_view, numbers)
+    with job.reporter.step("learning to rank", sum(stage.epochs for stage in [*stages, fused])) as advance:
+        for stage in [*stages, fused]:
+            fit.run(stage, advance)
+    assert isinstance(fused.module, Fusion)
+    return Learned(heads, fused.module.logits.detach(), fused.scorer.popularity.item(), fit.spread(fused.embed))
+
+
+def place_users(users: FloatArray, popularity: float, spread: FloatArray) -> FloatArray:
+    """
+    (U, F) factors to (U, F + 1): the last coordinate is popularity's weight times the spread of the user's scores.
+
+    So popularity moves every user's ranking alike, however large its scores are.
+    """
+    deviations = np.sqrt(np.maximum(np.einsum("uf,fg,ug->u", users, spread, users, optimize=True), 1e-12))
+    return np.column_stack([users, popularity * deviations]).astype(np.float32)
+
+
+def write_view(mixture: Mixture, view: FittedView, heads: Heads | None) -> None:
+    """Writes a view's experts, with their heads where there are any, and its router."""
+    solution = view.fit.solve()
+    for expert, encoding in enumerate(view.encodings):
+        own = heads.apply_to(expert, solution) if heads else solution
+        write_expert(mixture, expert, encoding, view.landmarks, own)
+    with torch.no_grad():
+        mixture.router.weight.zero_()
+        mixture.router.bias.copy_(heads.logits if heads else torch.zeros_like(mixture.router.bias))
+
+
+def write_gate(mamex: Mamex, logits: Tensor) -> None:
+    """Makes the gate give these logits for every item."""
+    last = mamex.gate.score[-1]
+    assert isinstance(last, nn.Linear)
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.copy_(logits)
+
+
+def _view_stage(view: ViewConfig, at: int, audience: Audience, cold: Tensor, present: Tensor, numbers: ThawNumbers) -> Stage:
+    head = Heads(len(view.experts), audience.teacher.items.std(axis=0))
+
+    def embed(episode: Episode) -> tuple[Tensor, Tensor]:
+        rows = episode.present[:, at]
+        return rows, head(episode.outputs[at][rows])
+
+    groups: list[dict[str, object]] = [
+        {"params": [head.corrections], "lr": numbers.head_rate},
+        {"params": [head.logits], "lr": numbers.router_rate},
+    ]
+    return Stage(view.name, head, Scorer(), groups, embed, lambda: head(cold) * present[:, None], numbers.head_epochs)
+
+
+def _gate_stage(heads: Sequence[Heads], scorer: Scorer, cold: Sequence[Tensor], has_view: Tensor, numbers: ThawNumbers) -> Stage:
+    fusion = Fusion(len(heads), numbers.gate_start)
+
+    @torch.no_grad()
+    def views_of(outputs: Sequence[Tensor], present: Tensor) -> Tensor:
+        stacked = torch.stack([head(output) for head, output in zip(heads, outputs, strict=True)], dim=1)
+        return stacked * present[:, :, None]
+
+    def embed(episode: Episode) -> tuple[Tensor, Tensor]:
+        rows = episode.present.any(dim=1)
+        present = episode.present[rows]
+        return rows, fusion(views_of([output[rows] for output in episode.outputs], present), present)
+
+    def embed_cold() -> Tensor:
+        some = has_view.any(dim=1)
+        weights = torch.where(some[:, None], has_view, True)
+        fused: Tensor = fusion(views_of(cold, has_view), weights)
+        return fused
+
+    groups: list[dict[str, object]] = [{"params": fusion.parameters(), "lr": numbers.gate_rate}]
+    return Stage("all views", fusion, scorer, groups, embed, embed_cold, numbers.gate_epochs if len(heads) > 1 else 1)
+
+
+@torch.no_grad()
+def _expert_outputs(mamex: Mamex, at: int, features: Features) -> Tensor:
+    """(C, K, D): what each expert of a view says of some items."""
+    parts = []
+    for start in range(0, len(features), _CHUNK):
+        tensors, _ = features.take(slice(start, start + _CHUNK)).tensors()
+        parts.append(mamex.mixture(at).expert_outputs(tensors))
+    return torch.cat(parts)

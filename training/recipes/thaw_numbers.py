@@ -1,0 +1,35 @@
+"""Every number of the recipe `thaw`."""
+
+from dataclasses import dataclass
+
+from training.errors import BadConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ThawNumbers:
+    """What `--set` can change."""
+
+    width: int = 64
+    damping: float = 0.15
+    restore: float = 0.075
+    ridge: float = 1.0
+    landmarks: int = 3072
+    vocabulary: int = 32768
+    parts: int = 3
+    folds: int = 8
+    users: int = 1500
+    """How many users an episode ranks for."""
+    head_epochs: int = 8
+    head_rate: float = 2e-3
+    router_rate: float = 1e-2
+    scorer_rate: float = 3e-2
+    gate_epochs: int = 4
+    gate_rate: float = 5e-2
+    gate_start: float = 0.1
+    """The first weight of each view but the first."""
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.folds, self.landmarks) < 2 or min(self.parts, self.users, self.vocabulary) < 1:
+            raise BadConfig("thaw needs width, folds and landmarks of 2 or more, parts, users and vocabulary of 1 or more")
+        if not 0 < self.gate_start < 0.5:
+            raise BadConfig(f"gate_start is {self.gate_start}: it must lie between 0 and 0.5")
