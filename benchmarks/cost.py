@@ -8,9 +8,7 @@ empty feature cache; then measures a fresh service of that clone. `--image` adds
 """
 
 import argparse
-import datetime
 import os
-import platform
 import shutil
 import socket
 import subprocess
@@ -20,6 +18,7 @@ import time
 from pathlib import Path
 from random import Random
 
+from benchmarks.machine import describe_machine
 from benchmarks.parity import serving
 from service.client import Client
 from training.data.demo_pictures import PATTERNS, draw_pattern
@@ -43,7 +42,7 @@ def main() -> None:
         )
         rows.append(("Docker image", f"{int(size.stdout) / MEGABYTE:,.0f} MB"))
     print("| what | cost |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows))
-    print(f"\n{datetime.date.today().isoformat()}, {_machine()}.")
+    print(f"\n{describe_machine()}.")
 
 
 def _from_clone(root: Path, work: Path) -> list[tuple[str, str]]:
@@ -133,15 +132,6 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
-
-
-def _machine() -> str:
-    processor = [
-        line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
-    ]
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    name = processor[0] if processor else platform.machine()
-    return f"{os.cpu_count()} cores of {name}, {memory:.0f} GiB, Python {platform.python_version()}"
 
 
 def _parse() -> argparse.Namespace:

@@ -1,0 +1,60 @@
+"""
+How well held-out items are ranked: the numbers of README's quality table.
+
+    python -m benchmarks.quality --data DIR [--split-seed N ...] [--recipe thaw --recipe paper]
+
+Trains each recipe on the folder, on its own split or on random ones, and prints the metrics on the items held out as
+`cold_val`. These items also say when training stops, so the numbers flatter every recipe a little, and alike.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.machine import describe_machine
+from model.content_encoder import ContentEncoder
+from model.encoders.choose import make_encoder
+from training.config import TrainConfig
+from training.data.plain import read_folder
+from training.features import encode_items, open_cache
+from training.progress import ConsoleReporter, SilentReporter
+from training.train import train_on
+
+SHOWN = ("ndcg@10", "ndcg@20", "ndcg@50", "recall@20", "hr@10")
+
+
+def main() -> None:
+    options = _parse()
+    folder = read_folder(options.data)
+    print(f"| recipe | {' | '.join(SHOWN)} | training |\n|---|{'---|' * (len(SHOWN) + 1)}")
+    for recipe in options.recipe or ["thaw", "paper"]:
+        config = TrainConfig(options.data, Path(), recipe)
+        encoders = {name: make_encoder(encoder) for name, encoder in config.encoder_names().items()}
+        with open_cache(None) as cache:
+            reader = ContentEncoder(encoders, config.fields())
+            features = encode_items(folder.items, reader, cache, folder.bad_items, ConsoleReporter())
+        found = []
+        start = time.monotonic()
+        for seed in options.split_seed or [None]:
+            config = TrainConfig(options.data, Path(), recipe, split_seed=seed)
+            found.append(train_on(folder, features, encoders, config, SilentReporter()).manifest.metrics)
+        seconds = (time.monotonic() - start) / len(found)
+        means = [np.mean([metrics[name] for metrics in found]) for name in SHOWN]
+        print(f"| `{recipe}` | {' | '.join(f'{mean:.3f}' for mean in means)} | {seconds:.0f} s |")
+        sys.stdout.flush()
+    print(f"\n{describe_machine()}.")
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--split-seed", type=int, action="append")
+    parser.add_argument("--recipe", action="append")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
