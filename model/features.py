@@ -65,11 +65,6 @@ def stack(encodings: Sequence[Encoding]) -> Encoding:
     return sp.vstack(encodings, format="csr") if sp.issparse(encodings[0]) else np.concatenate(encodings)
 
 
-def zeros(rows: int, dim: int, *, sparse: bool) -> Encoding:
-    """The encoding of items that all miss the modality."""
-    return sp.csr_array((rows, dim), dtype=np.float32) if sparse else np.zeros((rows, dim), np.float32)
-
-
 def spread_rows(encoding: Encoding, rows: NDArray[np.intp], size: int) -> Encoding:
     """An encoding of `size` items that has the given rows at these places and zeros elsewhere."""
     if sp.issparse(encoding):

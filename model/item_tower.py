@@ -1,6 +1,8 @@
 """ItemTower: raw content in, features, embeddings out, as numpy arrays."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,8 +97,19 @@ class ItemTower:
 
 
 def limit_threads(threads: int) -> None:
-    """How many cores torch may use in this process; set it once, before the first tower."""
+    """How many threads each call of torch may use in this process; set it once, before the first tower."""
     torch.set_num_threads(threads)
+
+
+@contextmanager
+def all_threads() -> Iterator[None]:
+    """Every core for torch while the context lasts: for large matrices on a machine that has nothing else to do."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count() or 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _to_numpy(tensor: Tensor) -> FloatArray:

@@ -31,7 +31,9 @@ class Settings(BaseSettings):
     encode_batch: int = Field(16, ge=1, le=1024, description="Most items that the encoders take at once.")
     encode_waiting: int = Field(256, ge=1, description="Items that may wait for the encoders; beyond it 429.")
     store_waiting: int = Field(4096, ge=1, description="Writes that may wait for the store; beyond it 429.")
-    torch_threads: int = Field(0, ge=0, description="Cores that encoders use; 0 for all.")
+    torch_threads: int = Field(
+        1, ge=1, description="Threads of each of the two encoder lanes, pictures and words; more helps only on an idle machine."
+    )
     device: str = Field("cpu", pattern="^(cpu|cuda)$", description="Where encoders run: `cpu` or `cuda`.")
     encoder_places: dict[str, str] = Field(
         default_factory=dict,

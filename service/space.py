@@ -48,8 +48,7 @@ def open_space(path: Path, *, device: str, places: Mapping[str, str], threads: i
         CheckpointError: the checkpoint cannot be read.
         EncoderError: an encoder is missing here, or is not the one of training.
     """
-    if threads:
-        limit_threads(threads)
+    limit_threads(threads)
     checkpoint = load_checkpoint(path)
     encoders = make_encoders(checkpoint.manifest, places=places, device=device)
     return Space(checkpoint, make_tower(checkpoint, encoders))

@@ -9,6 +9,7 @@ import typer
 
 from model.encoders.choose import ACCEPTED
 from model.errors import ProjectError
+from model.item_tower import limit_threads
 from training.config import TrainConfig
 from training.data.demo import write_demo
 from training.errors import BadConfig
@@ -117,6 +118,7 @@ def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
 
 def main() -> None:
     """Runs a command; an error that Thaw raises on purpose is one sentence and exit status 1."""
+    limit_threads(1)  # encoders run beside each other instead; see ContentEncoder
     try:
         app(prog_name="thaw")
     except ProjectError as error:

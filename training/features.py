@@ -118,20 +118,20 @@ def _encode_chunk(
     chunk: Sequence[CatalogueItem], reader: ContentEncoder, names: Sequence[str], cache: FeatureCache, bad: BadRows
 ) -> list[list[bytes | None]]:
     items = [_read(item, reader, bad) for item in chunk]
-    columns = []
-    for m, (modality, encoder) in enumerate(reader.encoders.items()):
-        known = cache.get(names[m], [item.keys[m] or "" for item in items])
-        new = {key: item for item in items if (key := item.keys[m]) and key not in known}
+    wanted, known = [], []
+    for m, modality in enumerate(reader.encoders):
+        known.append(cache.get(names[m], [item.keys[m] or "" for item in items]))
+        new = {key: item for item in items if (key := item.keys[m]) and key not in known[m]}
         raws, refused = _take_raws(new, modality, reader)
+        wanted.append(raws)
         for item in items:
             if item.keys[m] in refused:
                 bad.note("unreadable picture", f"{item.item_id}: {refused[item.keys[m] or '']}")
-        encoded = encoder.encode(list(raws.values()))
-        fresh = {key: row_to_bytes(encoded, row) for row, key in enumerate(raws)}
+    for m, encoded in enumerate(reader.run([list(raws.values()) for raws in wanted])):
+        fresh = {key: row_to_bytes(encoded, row) for row, key in enumerate(wanted[m])}
         cache.put(names[m], fresh)
-        known |= fresh
-        columns.append([known.get(item.keys[m] or "") for item in items])
-    return [list(row) for row in zip(*columns, strict=True)]
+        known[m] |= fresh
+    return [[known[m].get(key or "") for m, key in enumerate(item.keys)] for item in items]
 
 
 def _read(item: CatalogueItem, reader: ContentEncoder, bad: BadRows) -> _Item:

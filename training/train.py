@@ -17,6 +17,7 @@ from model.encoders.choose import make_encoder
 from model.encoders.probe import take_probes
 from model.encoders.spec import Encoder
 from model.features import Features
+from model.item_tower import all_threads
 from model.manifest import EncoderRecord, Manifest
 from training.config import TrainConfig, read_numbers
 from training.data.plain import DataFolder, read_folder
@@ -110,7 +111,8 @@ def train_on(
 def run_recipe(job: Job, config: TrainConfig) -> Trained:
     """The run's recipe, with the run's numbers."""
     if config.recipe == "paper":
-        return train_paper(job, read_numbers(PaperNumbers, config.numbers))
+        with all_threads():
+            return train_paper(job, read_numbers(PaperNumbers, config.numbers))
     return train_thaw(job, read_numbers(ThawNumbers, config.numbers))
 
 
