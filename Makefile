@@ -57,8 +57,7 @@ ifeq ($(TORCH),cpu)
 	$(PIP) install -q -c constraints.txt "torch==2.13.0+cpu" 2>/dev/null || \
 	$(PIP) install -q -c constraints.txt "torch==2.13.0+cpu" --extra-index-url $(TORCH_INDEX_URL)
 else ifeq ($(TORCH),cuda)
-	$(PIP) install -q -c constraints.txt "torch==2.13.0" --force-reinstall --no-deps
-	$(PIP) install -q -c constraints.txt "torch==2.13.0"
+	$(PIP) install -q -c constraints.txt "torch==2.13.0,!=2.13.0+cpu"
 else
 	@echo "TORCH is $(TORCH): it must be cpu or cuda"; exit 1
 endif

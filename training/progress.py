@@ -1,5 +1,6 @@
 """How long work tells how far it has come."""
 
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
@@ -25,32 +26,50 @@ class Reporter(Protocol):
 
 
 class ConsoleReporter:
-    """Bars on a terminal, plain lines elsewhere; all of it on standard error."""
+    """Bars on a terminal, a plain line every few seconds elsewhere; all of it on standard error."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds_between_lines: float = 10.0) -> None:
         self._console = Console(stderr=True)
+        self._pause = seconds_between_lines
 
     def say(self, line: str) -> None:
-        self._console.print(line, highlight=False, markup=False)
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def step(self, title: str, total: int) -> AbstractContextManager[Step]:
+        return self._bar(title, total) if self._console.is_terminal else self._lines(title, total)
 
     @contextmanager
-    def step(self, title: str, total: int) -> Iterator[Step]:
+    def _bar(self, title: str, total: int) -> Iterator[Step]:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
         )
-        with Progress(*columns, TextColumn("{task.fields[note]}"), console=self._console) as progress:
+        with Progress(*columns, console=self._console) as progress:
             task = progress.add_task(title, total=total, note="")
 
             def advance(done: int, note: str = "") -> None:
                 progress.update(task, advance=done, note=note)
 
             yield advance
-        if not self._console.is_terminal:
-            self.say(f"{title}: done")
+
+    @contextmanager
+    def _lines(self, title: str, total: int) -> Iterator[Step]:
+        start = last = time.monotonic()
+        reached = 0
+
+        def advance(done: int, note: str = "") -> None:
+            nonlocal last, reached
+            reached += done
+            if time.monotonic() - last >= self._pause:
+                last = time.monotonic()
+                self.say(f"{title}: {reached:,} of {total:,}{', ' + note if note else ''}")
+
+        yield advance
+        self.say(f"{title}: done in {time.monotonic() - start:.0f} s")
 
 
 class SilentReporter:
