@@ -47,6 +47,12 @@ class ViewConfig:
         """The names of its modalities."""
         return tuple(lens.modality for lens in self.lenses)
 
+    @property
+    def expert_names(self) -> tuple[str, ...]:
+        """A name for each expert: what it reads, and a number where several read the same."""
+        names = ["+".join(self.reads[lens] for lens in expert) for expert in self.experts]
+        return tuple(f"{name} {names[: at + 1].count(name)}" if names.count(name) > 1 else name for at, name in enumerate(names))
+
 
 @dataclass(frozen=True, slots=True)
 class MamexConfig:

@@ -58,6 +58,7 @@ class ItemTower:
         self._reader = ContentEncoder({name: encoders[name] for name in mamex.config.modality_names}, fields)
         self._mamex = mamex.eval()
         self.views = tuple(view.name for view in mamex.config.views)
+        self.expert_names = tuple(view.expert_names for view in mamex.config.views)
         self.width = mamex.config.width
 
     @property

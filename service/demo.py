@@ -18,7 +18,7 @@ from service.client import CallFailed, Client
 from service.errors import ServiceError
 from service.ingest_folder import ingest_folder
 
-USERS = ("picture-stripes-01", "picture-leaves-01", "words-baking-01")
+USERS = ("picture-stripes-01", "picture-leaves-01", "words-sailing-01")
 _READY_SECONDS = 120
 
 

@@ -16,8 +16,8 @@ def describe_fusion(tower: ItemTower, present: BoolArray, embedded: Embedded, ro
     """
     gate = {view: round(float(weight), 6) for view, weight in zip(tower.views, embedded.gate[row], strict=True)}
     experts = {
-        view: [round(float(weight), 6) for weight in weights[row]]
-        for view, weights in zip(tower.views, embedded.experts, strict=True)
+        view: {name: round(float(weight), 6) for name, weight in zip(names, weights[row], strict=True)}
+        for view, names, weights in zip(tower.views, tower.expert_names, embedded.experts, strict=True)
         if gate[view] > 0
     }
     modalities = {name: bool(there) for name, there in zip(tower.fingerprints, present, strict=True)}

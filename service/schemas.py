@@ -124,7 +124,9 @@ class ItemFusion(BaseModel):
 
     modalities: dict[str, bool] = Field(description="Which modalities the item has.")
     gate: dict[str, float] = Field(description="Weight of each view; 0 where missing, sum 1.")
-    experts: dict[str, list[float]] = Field(description="Weights of the experts of each view that is there; sum 1.")
+    experts: dict[str, dict[str, float]] = Field(
+        description="Weights of the experts of each view that is there, named by what they read; sum 1 a view."
+    )
 
 
 class ItemAnswer(ItemFusion):

@@ -125,5 +125,10 @@ def test_top_k_keeps_exactly_k_experts_even_when_logits_are_equal() -> None:
     assert weights.sum(dim=1).tolist() == [1.0, 1.0, 1.0]
 
 
+def test_experts_are_named_by_what_they_read() -> None:
+    assert PAPER.views[0].expert_names == ("image 1", "image 2", "image 3", "image 4")
+    assert JOINT.views[2].expert_names == ("image", "image+text")
+
+
 def test_a_config_reads_back_as_it_was() -> None:
     assert MamexConfig.read(JOINT.to_fields()) == JOINT

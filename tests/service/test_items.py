@@ -46,7 +46,7 @@ async def test_a_posted_item_is_recommended_at_once(
     assert item["state"] == "cold"
     assert sum(item["gate"].values()) == pytest.approx(1, abs=1e-5)
     assert set(item["experts"]) == {view for view, weight in item["gate"].items() if weight > 0}
-    assert all(sum(weights) == pytest.approx(1, abs=1e-5) for weights in item["experts"].values())
+    assert all(sum(weights.values()) == pytest.approx(1, abs=1e-5) for weights in item["experts"].values())
     assert await listed(client) == ["new"]
 
 
