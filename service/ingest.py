@@ -3,13 +3,15 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from model.content import Content, Scalar
 from model.content_encoder import Prepared
 from model.features import row_to_bytes
 from service.batching import Batcher
-from service.errors import UnknownItem
+from service.errors import Overloaded, UnknownItem
 from service.fusion import describe_fusion
 from service.metrics import Metrics
 from service.space import Space
@@ -43,17 +45,20 @@ class Ingestor:
     """
     Takes items in: decode, encode, embed, commit, index; searchable and durable when `ingest` returns.
 
-    Decoding runs beside other requests; encoders take what waits in one batch.
+    Decoding has threads of its own, so that large pictures do not hold up recommendations; encoders take what waits
+    in one batch. No more items are under way than may wait.
     """
 
     def __init__(self, space: Space, store: Store, metrics: Metrics, *, batch: int, waiting: int, max_pixels: int) -> None:
         self._space, self._store, self._metrics, self._max_pixels = space, store, metrics, max_pixels
+        self._under_way, self._limit = 0, waiting + batch
+        self._decoders = ThreadPoolExecutor(2, thread_name_prefix="decode")
         self._encoders: Batcher[Prepared, _Placed] = Batcher("the encoders", self._place, max_batch=batch, max_waiting=waiting)
 
     @property
     def waiting(self) -> int:
-        """How many items wait for the encoders."""
-        return self._encoders.waiting
+        """How many items are decoded, wait for the encoders or are in them."""
+        return self._under_way
 
     async def ingest(self, new: NewItem) -> Put:
         """
@@ -61,11 +66,13 @@ class Ingestor:
             ContentError: the content cannot be used.
             Overloaded, Closing, StoreUnavailable: nothing was acknowledged.
         """
-        with self._metrics.stages.labels("decode").time():
-            prepared = await asyncio.to_thread(self._space.tower.prepare, new.content(), self._max_pixels)
-        with self._metrics.stages.labels("encode").time():
-            placed = await asyncio.wrap_future(self._encoders.submit(prepared))
-        item = self._to_stored(new, placed)
+        if self._under_way >= self._limit:
+            raise Overloaded("the encoders", waiting=self._under_way)
+        self._under_way += 1
+        try:
+            item = self._to_stored(new, await self._read(new))
+        finally:
+            self._under_way -= 1
         with self._metrics.stages.labels("commit").time():
             change = await asyncio.wrap_future(self._store.put(item))
         assert isinstance(change, Put)
@@ -83,7 +90,16 @@ class Ingestor:
 
     def close(self) -> None:
         """Finishes what was taken."""
+        self._decoders.shutdown()
         self._encoders.close()
+
+    async def _read(self, new: NewItem) -> _Placed:
+        with self._metrics.stages.labels("decode").time():
+            loop = asyncio.get_running_loop()
+            prepare = partial(self._space.tower.prepare, new.content(), self._max_pixels)
+            prepared = await loop.run_in_executor(self._decoders, prepare)
+        with self._metrics.stages.labels("encode").time():
+            return await asyncio.wrap_future(self._encoders.submit(prepared))
 
     def _to_stored(self, new: NewItem, placed: _Placed) -> StoredItem:
         content = placed.content

@@ -33,14 +33,12 @@ class Service:
     users: Users
     recommender: Recommender
     metrics: Metrics
-    caches: tuple[UserCache, ...]
 
     async def close(self) -> None:
         """Finishes what was taken, then lets everything go."""
         self.ingestor.close()
         self.store.close()
-        for cache in self.caches:
-            await cache.close()
+        await self.users.close()
 
 
 def open_configured_space(settings: Settings) -> Space:
@@ -77,7 +75,7 @@ def open_service(settings: Settings, space: Space) -> Service:
     users = Users(space, caches, metrics)
     recommender = Recommender(users, index, metrics)
     _log.info("ready to serve", space=space.version, items=len(index), seconds=round(time.monotonic() - start, 2))
-    return Service(space, store, index, catalogue, ingestor, users, recommender, metrics, caches)
+    return Service(space, store, index, catalogue, ingestor, users, recommender, metrics)
 
 
 def _make_caches(settings: Settings) -> tuple[UserCache, ...]:

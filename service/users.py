@@ -1,5 +1,6 @@
 """User embeddings: from the cache, else from the checkpoint."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ class Users:
 
     def __init__(self, space: Space, caches: Sequence[UserCache], metrics: Metrics) -> None:
         self._space, self._caches, self._metrics = space, caches, metrics
+        self._writes: set[asyncio.Task[None]] = set()
 
     @property
     def degraded(self) -> bool:
@@ -54,6 +56,12 @@ class Users:
         """Ids of the items that a user had in training."""
         return self._space.seen_by(user_id)
 
+    async def close(self) -> None:
+        """Finishes what is being written, then lets the caches go."""
+        await asyncio.gather(*self._writes)
+        for cache in self._caches:
+            await cache.close()
+
     async def _cached(self, user_id: str, trained: FloatArray) -> FloatArray:
         number = 0  # events do not move users yet: every user stands at its trained embedding
         missed = []
@@ -67,6 +75,13 @@ class Users:
             missed.append(cache)
         self._metrics.user_cache.labels("miss" if vector is None else "hit").inc()
         found = trained if vector is None else vector
-        for cache in missed:
-            await cache.put(user_id, pack_user(self._space.version, number, found))
+        if missed:
+            self._remember(missed, user_id, pack_user(self._space.version, number, found))
         return found
+
+    def _remember(self, caches: Sequence[UserCache], user_id: str, value: bytes) -> None:
+        """Writes in the background: a request waits for one round trip to a cache, not for two."""
+        for cache in caches:
+            task = asyncio.create_task(cache.put(user_id, value))
+            self._writes.add(task)
+            task.add_done_callback(self._writes.discard)
