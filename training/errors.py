@@ -5,7 +5,8 @@ ProjectError (model/errors.py)
 ├── DataError … (model/plain/errors.py)
 │   └── NothingLeft             nothing remains to train on or to rank
 └── TrainingError
-    └── BadConfig               a number that training was told cannot be
+    ├── BadConfig               a number that training was told cannot be
+    └── Diverged                training ended in numbers that are none
 """
 
 from model.errors import ProjectError
@@ -22,3 +23,11 @@ class TrainingError(ProjectError):
 
 class BadConfig(TrainingError):
     """A number that training was told cannot be."""
+
+
+class Diverged(TrainingError):
+    """Training ended in numbers that are none; nothing was written."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"training diverged: the {what} are not all finite; lower the recipe's rates or raise its ridge")

@@ -17,7 +17,7 @@ class EarlyStopping:
     def note(self, quality: float, module: nn.Module) -> bool:
         """Takes note of an epoch; True when `patience` epochs have brought nothing."""
         self._epochs += 1
-        if quality > self.best:
+        if quality > self.best or not self._weights:
             self.best, self.best_at = quality, self._epochs
             self._weights = copy.deepcopy(module.state_dict())
         return self._epochs - self.best_at >= self._patience

@@ -22,7 +22,7 @@ from model.manifest import EncoderRecord, Manifest
 from training.config import TrainConfig, read_numbers
 from training.data.plain import DataFolder, read_folder
 from training.dataset import WarmData, split_data
-from training.errors import BadConfig, NothingLeft
+from training.errors import BadConfig, Diverged, NothingLeft
 from training.features import encode_items, open_cache
 from training.metrics import rank_metrics
 from training.progress import Reporter
@@ -82,6 +82,7 @@ def train_on(
     specs = {name: encoder.spec for name, encoder in encoders.items()}
     job = Job(warm, cold, specs, config.seed, choose_device(config.device), reporter)
     trained = run_recipe(job, config)
+    _require_finite(trained)
     metrics = rank_metrics(trained.user_embeddings, embed_all(trained.mamex, cold.features), cold.item_ids, cold.likes)
     errors = {f"{name}_stderr": float(v.std() / np.sqrt(len(v))) for name, v in metrics.values.items() if "ndcg" in name}
     manifest = Manifest(
@@ -142,6 +143,17 @@ def _require_usable(folder: DataFolder, limit: float) -> None:
     folder.bad_interactions.require_few(limit)
     if not folder.items:
         raise NothingLeft(f"{folder.path} holds no usable item")
+
+
+def _require_finite(trained: Trained) -> None:
+    numbers = {
+        "user embeddings": trained.user_embeddings,
+        "item embeddings": trained.item_embeddings,
+        "network's weights": np.concatenate([value.numpy().ravel() for value in trained.mamex.state_dict().values()]),
+    }
+    for what, values in numbers.items():
+        if not np.isfinite(values).all():
+            raise Diverged(what)
 
 
 def _describe(folder: DataFolder, warm: WarmData, cold: int, config: TrainConfig) -> dict[str, Any]:

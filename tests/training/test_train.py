@@ -233,7 +233,7 @@ def test_a_teacher_of_few_items_is_padded_with_zeros() -> None:
     teacher = fit_teacher(sp.csr_array(np.eye(4, dtype=np.float32)), factors=10, damping=0.3, restore=0.1)
 
     assert teacher.items.shape == (4, 10)
-    assert not teacher.items[:, 3:].any()
+    assert not teacher.items[:, 4:].any()
 
 
 def test_early_stopping_goes_back_to_the_best_epoch() -> None:

@@ -117,7 +117,7 @@ class Scorer(torch.nn.Module):
     def forward(self, users: Tensor, embeddings: Tensor) -> Tensor:
         """(P, F) users and (H, F + 1) embeddings to (P, H) scores, each user's of one spread, plus popularity's share."""
         taste = users @ embeddings[:, :-1].T
-        even = taste / (taste.detach().std(dim=1, keepdim=True) + 1e-6)
+        even = taste / (taste.detach().std(dim=1, correction=0, keepdim=True) + 1e-6)
         scores: Tensor = (even + self.popularity * embeddings[None, :, -1]) * self.log_scale.exp()
         return scores
 
@@ -140,6 +140,8 @@ def learn(
         drawn = np.sort(random.choice(count, min(count, users), replace=False)).astype(np.intp)
         rebuilt, liked = audience.without(episode, drawn)
         rows, embeddings = embed(episode)
+        if len(embeddings) < 2:  # nothing to rank
+            continue
         loss = listwise_loss(scorer(rebuilt, embeddings), liked[:, rows])
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -29,7 +29,8 @@ def mixture_health(mamex: Mamex, features: Features) -> dict[str, Any]:
     }
     for v, name in enumerate(names):
         weights = np.concatenate([output.experts[v].cpu().numpy() for output in outputs])[present[:, v]]
-        health[name] = {"load": (weights > 0).mean(axis=0).round(4).tolist(), "entropy": _entropy(weights)}
+        if len(weights):
+            health[name] = {"load": (weights > 0).mean(axis=0).round(4).tolist(), "entropy": _entropy(weights)}
     return health
 
 

@@ -98,7 +98,10 @@ class RankingFit:
     def spread(self, embed: Embed) -> FloatArray:
         """(F, F) covariance of the taste of items that were held out."""
         parts = [embed(episode)[1] for episode in self._episodes[: self._numbers.folds]]
-        return np.atleast_2d(np.cov(torch.cat(parts)[:, :-1].numpy().T)).astype(np.float32)
+        taste = torch.cat(parts)[:, :-1].numpy()
+        centred = taste - taste.mean(axis=0)
+        covariance: FloatArray = centred.T @ centred / len(centred)
+        return covariance
 
     @torch.no_grad()
     def _judge(self, stage: Stage) -> float:

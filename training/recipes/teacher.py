@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 from scipy.sparse.linalg import svds
 
 from model.content import FloatArray
@@ -41,9 +42,7 @@ def fit_teacher(likes: sp.csr_array, *, factors: int, damping: float, restore: f
     """
     popularity = np.asarray(likes.sum(axis=0), np.float64).ravel() + 1
     damped = likes @ sp.diags_array(popularity**-damping)
-    rank = max(1, min(factors, min(likes.shape) - 1))
-    start = np.ones(min(likes.shape))  # a fixed start: the same factors in every run
-    left, sizes, right = svds(damped.astype(np.float64), k=rank, v0=start, solver="arpack")
+    left, sizes, right = _truncated_svd(damped.astype(np.float64), factors)
     order = np.argsort(-sizes)
     sign = np.sign(right[order].sum(axis=1) + 1e-12)  # ARPACK leaves the signs open
     left, sizes, right = left[:, order] * sign, np.maximum(sizes[order], 1e-9), right[order] * sign[:, None]
@@ -55,6 +54,19 @@ def fit_teacher(likes: sp.csr_array, *, factors: int, damping: float, restore: f
         popularity=(np.log(popularity) - np.log(popularity).mean()).astype(np.float32),
         projection=_pad(popularity[:, None] ** -damping * right.T / sizes * scale, factors),
     )
+
+
+def _truncated_svd(matrix: sp.csr_array, factors: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The largest singular vectors and values, as many as asked for or as there are."""
+    if min(matrix.shape) <= factors + 1:  # ARPACK finds only fewer than all
+        left, sizes, right = np.linalg.svd(matrix.toarray(), full_matrices=False)
+        kept = np.flatnonzero(sizes > 1e-9)[:factors]
+        return left[:, kept], sizes[kept], right[kept]
+    start = np.ones(min(matrix.shape))  # a fixed start: the same factors in every run
+    found: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] = svds(
+        matrix, k=factors, v0=start, solver="arpack"
+    )
+    return found
 
 
 def _pad(columns: FloatArray, width: int) -> FloatArray:
