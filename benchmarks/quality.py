@@ -1,7 +1,7 @@
 """
 How well held-out items are ranked: the numbers of README's quality table.
 
-    python -m benchmarks.quality --data DIR [--split-seed N ...] [--recipe thaw --recipe paper]
+    python -m benchmarks.quality --data DIR [--split-seed N ...] [--recipe thaw --recipe paper] [--set paper.epochs=20]
 
 Trains each recipe on the folder, on its own split or on random ones, and prints the metrics on the items held out as
 `cold_val`. These items also say when training stops, so the numbers flatter every recipe a little, and alike.
@@ -36,14 +36,16 @@ def main() -> None:
         with open_cache(None) as cache:
             reader = ContentEncoder(encoders, config.fields())
             features = encode_items(folder.items, reader, cache, folder.bad_items, ConsoleReporter())
+        numbers = dict(pair.partition(".")[2].split("=", 1) for pair in options.set or [] if pair.startswith(f"{recipe}."))
         found = []
         start = time.monotonic()
         for seed in options.split_seed or [None]:
-            config = TrainConfig(options.data, Path(), recipe, split_seed=seed)
+            config = TrainConfig(options.data, Path(), recipe, split_seed=seed, numbers=numbers)
             found.append(train_on(folder, features, encoders, config, SilentReporter()).manifest.metrics)
         seconds = (time.monotonic() - start) / len(found)
         means = [np.mean([metrics[name] for metrics in found]) for name in SHOWN]
-        print(f"| `{recipe}` | {' | '.join(f'{mean:.3f}' for mean in means)} | {seconds:.0f} s |")
+        label = ", ".join([f"`{recipe}`", *(f"{name} {value}" for name, value in numbers.items())])
+        print(f"| {label} | {' | '.join(f'{mean:.3f}' for mean in means)} | {seconds:.0f} s |")
         sys.stdout.flush()
     print(f"\n{describe_machine()}.")
 
@@ -53,6 +55,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--split-seed", type=int, action="append")
     parser.add_argument("--recipe", action="append")
+    parser.add_argument("--set", action="append", help="RECIPE.NAME=VALUE")
     return parser.parse_args()
 
 
