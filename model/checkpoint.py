@@ -6,6 +6,7 @@ Save and load what training leaves: a directory that is whole or not there.
     users.json                 user ids, in the order of the rows below
     items.json                 warm item ids, likewise
     embeddings.safetensors     users (U, D), items (I, D) learned, prior_user (D,)
+    fold_in.safetensors        what the recipe needs to place a user from events; empty where anchors alone will do
     interactions.safetensors   each user's training interactions by item row (CSR): indptr, items, weights
     probes.json, .safetensors  what shows whether an encoder computes the same
 
@@ -41,6 +42,7 @@ FILES = {
     "users.json",
     "items.json",
     "embeddings.safetensors",
+    "fold_in.safetensors",
     "interactions.safetensors",
     "probes.json",
     "probes.safetensors",
@@ -76,6 +78,9 @@ class Checkpoint:
     """(I, D) float32: the learned embeddings of warm items."""
     prior_user: FloatArray
     """(D,) float32: the embedding of a user of whom nothing is known."""
+    fold_in: Mapping[str, FloatArray]
+    """By name, what the recipe needs to place a user from events: for `thaw`, `projection` (I, F), `spread` (F, F) and
+    `popularity` (1,)."""
     interactions: Interactions
     probes: Probes
 
@@ -190,6 +195,7 @@ def _write_files(checkpoint: Checkpoint, folder: Path) -> None:
         items=checkpoint.item_embeddings,
         prior_user=checkpoint.prior_user,
     )
+    _write_arrays(folder / "fold_in.safetensors", **checkpoint.fold_in)
     kept = checkpoint.interactions
     _write_arrays(folder / "interactions.safetensors", indptr=kept.indptr, items=kept.items, weights=kept.weights)
     _write_arrays(folder / "probes.safetensors", **checkpoint.probes.to_arrays())
@@ -215,6 +221,7 @@ def _read_files(folder: Path, manifest: Manifest) -> Checkpoint:
         item_ids=item_ids,
         item_embeddings=embeddings["items"],
         prior_user=embeddings["prior_user"],
+        fold_in=safetensors.numpy.load_file(folder / "fold_in.safetensors"),
         interactions=Interactions(interactions["indptr"], interactions["items"], interactions["weights"]),
         probes=Probes.read(_read_json(folder / "probes.json"), probes, manifest.specs),
     )

@@ -104,6 +104,7 @@ def train_on(
         item_ids=warm.item_ids,
         item_embeddings=trained.item_embeddings,
         prior_user=trained.prior_user,
+        fold_in=trained.fold_in,
         interactions=_keep_interactions(warm),
         probes=take_probes(encoders),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 
 from model.checkpoint import Checkpoint
@@ -25,6 +26,7 @@ from training.evaluate import EvaluateConfig, evaluate
 from training.features import encode_items, open_cache
 from training.loop import EarlyStopping
 from training.progress import SilentReporter
+from training.recipes.ranking_fit import place_users
 from training.recipes.teacher import fit_teacher
 from training.train import train
 
@@ -50,6 +52,17 @@ def test_a_checkpoint_holds_what_serving_needs(checkpoint: Checkpoint, demo_fold
     table = folder.interactions
     user = table.user_ids.index("words-sailing-01")
     assert seen == {folder.items[i].item_id for i in table.items[table.users == user]} & set(warm)
+
+
+def test_a_checkpoint_holds_what_folds_its_own_users_back(checkpoint: Checkpoint) -> None:
+    """A user of `thaw` is the sum of its likes' rows of the projection, and a weight of popularity."""
+    kept, fold = checkpoint.interactions, checkpoint.fold_in
+    shape = (len(checkpoint.user_ids), len(checkpoint.item_ids))
+    likes = sp.csr_array((kept.weights, kept.items, kept.indptr), shape=shape)
+
+    folded = place_users(likes @ fold["projection"], float(fold["popularity"][0]), fold["spread"])
+
+    np.testing.assert_allclose(folded, checkpoint.user_embeddings, atol=1e-3)
 
 
 @pytest.mark.parametrize(("recipe", "encoders"), [("thaw", HASHED), ("paper", PAPER)])
@@ -217,8 +230,6 @@ def test_an_unreadable_picture_is_named_and_the_words_are_kept(tmp_path: Path) -
 
 def test_the_teacher_folds_its_own_users_back() -> None:
     """A user's factors are the sum of its items' rows of the projection: what fold-in relies on."""
-    import scipy.sparse as sp
-
     random = np.random.default_rng(0)
     likes = sp.csr_array((random.random((60, 40)) < 0.2).astype(np.float32))
 
@@ -228,8 +239,6 @@ def test_the_teacher_folds_its_own_users_back() -> None:
 
 
 def test_a_teacher_of_few_items_is_padded_with_zeros() -> None:
-    import scipy.sparse as sp
-
     teacher = fit_teacher(sp.csr_array(np.eye(4, dtype=np.float32)), factors=10, damping=0.3, restore=0.1)
 
     assert teacher.items.shape == (4, 10)

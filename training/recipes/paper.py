@@ -93,6 +93,7 @@ def train_paper(job: Job, numbers: PaperNumbers) -> Trained:
         user_embeddings=users,
         item_embeddings=embed_all(mamex, job.warm.features),
         prior_user=users.mean(axis=0),
+        fold_in={},
         numbers={**asdict(numbers), "stopped_after": stopping.best_at},
         health=mixture_health(mamex, job.warm.features),
     )

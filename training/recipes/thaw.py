@@ -59,6 +59,11 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
         user_embeddings=users,
         item_embeddings=targets,
         prior_user=users.mean(axis=0),
+        fold_in={
+            "projection": teacher.projection,
+            "spread": learned.spread,
+            "popularity": np.array([learned.popularity], np.float32),
+        },
         numbers={**asdict(numbers), "lens_weights": dict(LENS_WEIGHTS), "popularity_weight": learned.popularity},
         health=mixture_health(mamex, job.warm.features),
     )

@@ -43,6 +43,8 @@ class Trained:
     user_embeddings: FloatArray
     item_embeddings: FloatArray
     prior_user: FloatArray
+    fold_in: Mapping[str, FloatArray]
+    """As the checkpoint keeps it."""
     numbers: Mapping[str, Any]
     """Every number of the recipe, as the manifest keeps them."""
     health: Mapping[str, Any]
