@@ -36,15 +36,6 @@ class Features:
         """The features of some rows, in their order."""
         return type(self)(tuple(value[rows] for value in self.values), self.present[rows])
 
-    def without(self, modalities: Sequence[int], rows: BoolArray | None = None) -> Self:
-        """The same items with some modalities missing, everywhere or in the rows that are True."""
-        kept = np.ones_like(self.present)
-        chosen = np.ones(len(self), np.bool_) if rows is None else rows
-        for modality in modalities:
-            kept[chosen, modality] = False
-        values = tuple(_mask_rows(value, kept[:, m]) for m, value in enumerate(self.values))
-        return type(self)(values, self.present & kept)
-
     def tensors(self, device: torch.device | str = "cpu") -> tuple[list[Tensor], Tensor]:
         """What the network takes: M tensors (B, d_m), sparse ones in COO layout, and (B, M) bool."""
         return [to_tensor(value).to(device) for value in self.values], torch.from_numpy(self.present).to(device)
@@ -99,11 +90,3 @@ def _sparse_rows(rows: Sequence[bytes], dim: int) -> Encoding:
     indices = np.concatenate([np.zeros(0, np.int32), *(np.frombuffer(data[: len(data) // 2], np.int32) for data in rows)])
     values = np.concatenate([np.zeros(0, np.float32), *(np.frombuffer(data[len(data) // 2 :], np.float32) for data in rows)])
     return sp.csr_array((values, indices, indptr), shape=(len(rows), dim), dtype=np.float32)
-
-
-def _mask_rows(value: Encoding, kept: BoolArray) -> Encoding:
-    if kept.all():
-        return value
-    if sp.issparse(value):
-        return sp.csr_array(sp.diags_array(kept.astype(np.float32)) @ value)
-    return np.where(kept[:, None], value, np.float32(0))

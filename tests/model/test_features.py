@@ -5,7 +5,7 @@ import pytest
 
 from model.content import Content
 from model.encoders.lexical import DIM, LexicalEncoder
-from model.features import Features, row_to_bytes, rows_of_bytes, spread_rows, to_tensor
+from model.features import row_to_bytes, rows_of_bytes, spread_rows, to_tensor
 
 
 def test_dense_rows_survive_as_bytes() -> None:
@@ -23,18 +23,6 @@ def test_sparse_rows_survive_as_bytes() -> None:
 
     assert (back[[2, 0]] != values).nnz == 0
     assert back[[1]].nnz == 0
-
-
-def test_without_a_modality_its_row_is_zeros_and_said_to_be_missing() -> None:
-    text = LexicalEncoder("words").encode(["one two", "three"])
-    features = Features((np.ones((2, 3), np.float32), text), np.ones((2, 2), np.bool_))
-
-    fewer = features.without([1], rows=np.array([True, False]))
-
-    assert fewer.present.tolist() == [[True, False], [True, True]]
-    assert fewer.values[1][[0]].nnz == 0
-    assert fewer.values[1][[1]].nnz == text[[1]].nnz
-    assert features.present.all()  # the original is as it was
 
 
 def test_rows_are_spread_to_their_places() -> None:

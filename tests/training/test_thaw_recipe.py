@@ -139,7 +139,9 @@ def test_episodes_refuse_a_planted_cold_item(dense: FloatArray, targets: FloatAr
     _, view = fit(dense, targets)
 
     with pytest.raises(ColdItemInTraining):
-        next(hold_out([view], np.arange(ITEMS) == 4, parts=1, folds=3, random=np.random.default_rng(0)))
+        list(hold_out([view], np.arange(ITEMS) == 4, parts=1, folds=3, random=np.random.default_rng(0)))
+    with pytest.raises(ColdItemInTraining):
+        Episode(np.array([4]), (torch.zeros(1, 2, WIDTH),), torch.ones(1, 1, dtype=torch.bool), torch.tensor([True]))
 
 
 def test_every_item_is_held_out_once_a_part(dense: FloatArray, targets: FloatArray) -> None:

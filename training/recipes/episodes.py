@@ -36,7 +36,12 @@ class FittedView:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """Some warm items held out, and what each view's experts, fitted on the others, say of them."""
+    """
+    Some warm items held out, and what each view's experts, fitted on the others, say of them.
+
+    Raises:
+        ColdItemInTraining: when made with a cold item among them; so the listwise loss never sees one.
+    """
 
     items: NDArray[np.intp]
     """(H,) rows of the warm items."""
@@ -44,18 +49,23 @@ class Episode:
     """V tensors (H, K_v, D), zeros where the view is missing."""
     present: Tensor
     """(H, V) bool."""
+    is_cold: Tensor
+    """(H,) bool, all False."""
+
+    def __post_init__(self) -> None:
+        refuse_cold(self.is_cold)
 
 
 def hold_out(
     views: Sequence[FittedView], is_cold: BoolArray, *, parts: int, folds: int, random: np.random.Generator
 ) -> Iterator[Episode]:
     """`parts` times a random partition of the warm items into `folds` episodes."""
-    refuse_cold(torch.from_numpy(is_cold))
     for _ in range(parts):
         for held in make_folds(len(is_cold), folds, random):
             columns = [_out_of_fold(view, held) for view in views]
             present = torch.from_numpy(np.stack([there for _, there in columns], axis=1))
-            yield Episode(held, tuple(torch.from_numpy(output) for output, _ in columns), present)
+            outputs = tuple(torch.from_numpy(output) for output, _ in columns)
+            yield Episode(held, outputs, present, torch.from_numpy(is_cold[held]))
 
 
 def _out_of_fold(view: FittedView, held: NDArray[np.intp]) -> tuple[FloatArray, BoolArray]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from model.config import ModalityConfig
 from model.content import FloatArray
@@ -49,9 +49,3 @@ class Trained:
     """Every number of the recipe, as the manifest keeps them."""
     health: Mapping[str, Any]
     """How the mixture is used: mean gate, load and entropy of experts."""
-
-
-class Recipe(Protocol):
-    """A way to train: what is minimised, and how."""
-
-    def __call__(self, job: Job) -> Trained: ...
