@@ -16,12 +16,16 @@ ProjectError
 │   ├── CheckpointCorrupt         a file is missing or its hash differs
 │   ├── CheckpointFormat          a field of the manifest does not fit this version
 │   └── CheckpointExists          something is already there
+├── EventError                an event, or a typed interaction, says nothing that we know
+│   ├── UnknownEventType          its type is none of ours
+│   └── EventWithoutValue         a rating has no value
 ├── DimensionMismatch         an array has the wrong width
 └── ColdItemInTraining        something cold reached a loss or the sampler
 
 The service's own errors are in service/errors.py, training's in training/errors.py.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -138,6 +142,30 @@ class CheckpointExists(CheckpointError):
     def __init__(self, path: Path) -> None:
         self.path = path
         super().__init__(f"{path} already exists: choose another --out, or pass --overwrite to replace it")
+
+
+class EventError(ProjectError):
+    """An event says nothing that we know; `field` names the part."""
+
+    field = "event_type"
+
+
+class UnknownEventType(EventError):
+    """The event's type is none of ours."""
+
+    def __init__(self, event_type: str, accepted: Sequence[str]) -> None:
+        self.event_type, self.accepted = event_type, tuple(accepted)
+        super().__init__(f"there is no event type {event_type!r}: {', '.join(accepted)} are accepted")
+
+
+class EventWithoutValue(EventError):
+    """An event whose weight is its value has none."""
+
+    field = "value"
+
+    def __init__(self, event_type: str) -> None:
+        self.event_type = event_type
+        super().__init__(f"an event of the type {event_type!r} needs a value: a finite number")
 
 
 class DimensionMismatch(ProjectError):
