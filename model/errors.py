@@ -5,7 +5,9 @@ ProjectError
 ├── ContentError              an item's content cannot be used
 │   ├── NothingPresent            neither picture nor words
 │   ├── UnreadableImage           not a picture, truncated, or of a format we do not read
-│   └── ImageTooLarge             more pixels than the limit
+│   ├── ImageTooLarge             more pixels than the limit
+│   ├── ImageUrlRefused           a picture's URL is not one that we ask
+│   └── ImageFetchFailed          no picture came from it
 ├── EncoderError              an encoder cannot be made or trusted
 │   ├── EncoderUnavailable        its package or folder is not there
 │   ├── FileHashMismatch          its bytes are not the ones we know
@@ -64,6 +66,26 @@ class ImageTooLarge(ContentError):
     def __init__(self, *, pixels: int, limit: int) -> None:
         self.pixels, self.limit = pixels, limit
         super().__init__(f"the picture has {pixels:,} pixels, over the limit of {limit:,}")
+
+
+class ImageUrlRefused(ContentError):
+    """A picture's URL, or one that it redirects to, is not one that we ask; nothing was sent to it."""
+
+    field = "image_url"
+
+    def __init__(self, host: str, reason: str) -> None:
+        self.host, self.reason = host, reason
+        super().__init__(f"the picture's URL{f' at {host}' if host else ''} is refused: {reason}")
+
+
+class ImageFetchFailed(ContentError):
+    """No picture came from a URL; another try may do."""
+
+    field = "image_url"
+
+    def __init__(self, host: str, reason: str) -> None:
+        self.host, self.reason = host, reason
+        super().__init__(f"the picture was not fetched from {host}: {reason}")
 
 
 class EncoderError(ProjectError):
