@@ -12,11 +12,12 @@ from model.content import FloatArray
 from model.encoders.lexical import DIM, LexicalEncoder
 from model.errors import ColdItemInTraining
 from model.features import Features
+from model.fold_in import place_users
 from model.mamex import Mamex
 from training.recipes.closed_form import ViewFit, place_lens, take_vocabulary
 from training.recipes.episodes import Audience, Episode, FittedView, hold_out, listwise_loss
 from training.recipes.heads import Heads
-from training.recipes.ranking_fit import place_users, write_gate, write_view
+from training.recipes.ranking_fit import write_gate, write_view
 from training.recipes.teacher import fit_teacher
 
 ITEMS, WIDTH = 30, 5

@@ -16,6 +16,7 @@ from model.encoders.choose import make_encoder
 from model.encoders.spec import Raw
 from model.errors import CheckpointExists
 from model.features import Encoding
+from model.fold_in import FoldIn
 from model.plain.bad_rows import BadRows
 from tests.conftest import HASHED
 from training.config import TrainConfig
@@ -26,7 +27,6 @@ from training.evaluate import EvaluateConfig, evaluate
 from training.features import encode_items, open_cache
 from training.loop import EarlyStopping
 from training.progress import SilentReporter
-from training.recipes.ranking_fit import place_users
 from training.recipes.teacher import fit_teacher
 from training.train import train
 
@@ -54,13 +54,13 @@ def test_a_checkpoint_holds_what_serving_needs(checkpoint: Checkpoint, demo_fold
     assert seen == {folder.items[i].item_id for i in table.items[table.users == user]} & set(warm)
 
 
-def test_a_checkpoint_holds_what_folds_its_own_users_back(checkpoint: Checkpoint) -> None:
-    """A user of `thaw` is the sum of its likes' rows of the projection, and a weight of popularity."""
-    kept, fold = checkpoint.interactions, checkpoint.fold_in
+def test_folding_their_own_likes_gives_users_back(checkpoint: Checkpoint) -> None:
+    """What training left of a user is what its training likes, folded in from anchors, come to."""
+    kept, fold = checkpoint.interactions, FoldIn(checkpoint.fold_in)
     shape = (len(checkpoint.user_ids), len(checkpoint.item_ids))
     likes = sp.csr_array((kept.weights, kept.items, kept.indptr), shape=shape)
 
-    folded = place_users(likes @ fold["projection"], float(fold["popularity"][0]), fold["spread"])
+    folded = fold.place(fold.prior + likes @ fold.steps(checkpoint.item_embeddings))
 
     np.testing.assert_allclose(folded, checkpoint.user_embeddings, atol=1e-3)
 

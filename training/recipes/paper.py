@@ -23,6 +23,7 @@ from model.losses import (
 from model.mamex import Mamex, MamexOutput
 from training.errors import BadConfig
 from training.loop import EarlyStopping
+from training.recipes.fold_in_fit import fit_from_embeddings
 from training.recipes.health import mixture_health
 from training.recipes.trained import Job, Trained
 from training.sampler import PairSampler
@@ -87,13 +88,13 @@ def train_paper(job: Job, numbers: PaperNumbers) -> Trained:
                 break
     stopping.restore(run)
     mamex = run.mamex.eval()
-    users = _numpy(run.users)
+    users, items = _numpy(run.users), embed_all(mamex, job.warm.features)
     return Trained(
         mamex=mamex.cpu(),
         user_embeddings=users,
-        item_embeddings=embed_all(mamex, job.warm.features),
+        item_embeddings=items,
         prior_user=users.mean(axis=0),
-        fold_in={},
+        fold_in=fit_from_embeddings(job.warm.likes, users, items),
         numbers={**asdict(numbers), "stopped_after": stopping.best_at},
         health=mixture_health(mamex, job.warm.features),
     )

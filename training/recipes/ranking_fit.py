@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model.config import ViewConfig
 from model.content import FloatArray
 from model.experts import Mixture
 from model.features import Features
+from model.fold_in import place_users
 from model.mamex import Mamex
 from training.loop import EarlyStopping
 from training.progress import Step
@@ -34,6 +36,10 @@ class Learned:
     """The weight of the popularity coordinate, in deviations of a user's scores."""
     spread: FloatArray
     """(F, F) covariance of the embeddings of held-out items."""
+    held_out: NDArray[np.intp]
+    """(H,) rows of warm items, each held out once."""
+    foreseen: FloatArray
+    """(H, D): the embeddings that their content promised while they were held out."""
 
 
 class Fusion(nn.Module):
@@ -95,10 +101,18 @@ class RankingFit:
         stopping.restore(together)
 
     @torch.no_grad()
+    def foresee(self, embed: Embed) -> tuple[NDArray[np.intp], FloatArray]:
+        """(H,) rows of warm items and their (H, D) embeddings, each from the episode of the first part that held it out."""
+        rows, embeddings = [], []
+        for episode in self._episodes[: self._numbers.folds]:
+            there, embedded = embed(episode)
+            rows.append(episode.items[there.numpy()])
+            embeddings.append(embedded.numpy())
+        return np.concatenate(rows), np.concatenate(embeddings)
+
     def spread(self, embed: Embed) -> FloatArray:
         """(F, F) covariance of the taste of items that were held out."""
-        parts = [embed(episode)[1] for episode in self._episodes[: self._numbers.folds]]
-        taste = torch.cat(parts)[:, :-1].numpy()
+        taste = self.foresee(embed)[1][:, :-1]
         centred = taste - taste.mean(axis=0)
         covariance: FloatArray = centred.T @ centred / len(centred)
         return covariance
@@ -133,17 +147,10 @@ def learn_ranking(
         for stage in [*stages, fused]:
             fit.run(stage, advance)
     assert isinstance(fused.module, Fusion)
-    return Learned(heads, fused.module.logits.detach(), fused.scorer.popularity.item(), fit.spread(fused.embed))
-
-
-def place_users(users: FloatArray, popularity: float, spread: FloatArray) -> FloatArray:
-    """
-    (U, F) factors to (U, F + 1): the last coordinate is popularity's weight times the spread of the user's scores.
-
-    So popularity moves every user's ranking alike, however large its scores are.
-    """
-    deviations = np.sqrt(np.maximum(np.einsum("uf,fg,ug->u", users, spread, users, optimize=True), 1e-12))
-    return np.column_stack([users, popularity * deviations]).astype(np.float32)
+    held_out, foreseen = fit.foresee(fused.embed)
+    return Learned(
+        heads, fused.module.logits.detach(), fused.scorer.popularity.item(), fit.spread(fused.embed), held_out, foreseen
+    )
 
 
 def write_view(mixture: Mixture, view: FittedView, heads: Heads | None) -> None:

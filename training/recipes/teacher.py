@@ -1,5 +1,6 @@
 """Users and warm items as factors of what users liked: what content is taught to foresee."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,22 +21,27 @@ class Teacher:
     """
 
     users: FloatArray
-    """(U, F)."""
+    """(U, F): the prior, and what each user's likes add to it."""
+    prior: FloatArray
+    """(F,): the taste of a user without likes."""
     items: FloatArray
     """(I, F) centred."""
     popularity: FloatArray
     """(I,) centred log of pop."""
     projection: FloatArray
     """(I, F): a user's row of U is the sum of its items' rows here (`diag(pop^-b) V S^-1`)."""
+    closed_form: Mapping[str, FloatArray]
+    """What `model.fold_in` and `model.thawing` need to do the same from embeddings: `centre`, `step`, `rarity`, `thaw_growth`."""
 
 
-def fit_teacher(likes: sp.csr_array, *, factors: int, damping: float, restore: float) -> Teacher:
+def fit_teacher(likes: sp.csr_array, *, factors: int, damping: float, restore: float, prior_weight: float = 0.0) -> Teacher:
     """
     Args:
         likes: (U, I) float32.
         factors: F; fewer where the matrix has not so many, the rest zeros.
         damping: b, the power of popularity that is divided out before the factorisation.
         restore: a, the power that items get back after it.
+        prior_weight: how much of the mean user each user's taste starts from.
 
     Source: the design's damped factors; Cremonesi, Koren and Turrin, "Performance of Recommender Algorithms on
         Top-N Recommendation Tasks", RecSys 2010, for the undamped form (PureSVD).
@@ -48,11 +54,23 @@ def fit_teacher(likes: sp.csr_array, *, factors: int, damping: float, restore: f
     left, sizes, right = left[:, order] * sign, np.maximum(sizes[order], 1e-9), right[order] * sign[:, None]
     scale = np.sqrt(len(left))  # users' coordinates of mean square 1, whatever their number
     items = popularity[:, None] ** restore * right.T * sizes / scale
+    typical = np.log(popularity).mean()
+    steps = scale**2 / sizes**2 * np.exp(-(restore + damping) * typical)
+    growth = 1 + restore - damping
+    users = _pad(left * scale, factors)
+    prior = prior_weight * users.mean(axis=0)
     return Teacher(
-        users=_pad(left * scale, factors),
+        users=users + prior,
+        prior=prior,
         items=_pad(items - items.mean(axis=0), factors),
         popularity=(np.log(popularity) - np.log(popularity).mean()).astype(np.float32),
         projection=_pad(popularity[:, None] ** -damping * right.T / sizes * scale, factors),
+        closed_form={
+            "centre": _pad(items.mean(axis=0)[None], factors)[0],
+            "step": np.diag(_pad(steps[None], factors)[0]),
+            "rarity": np.array([restore + damping], np.float32),
+            "thaw_growth": np.array([growth * typical - 2 * np.log(scale), growth], np.float32),
+        },
     )
 
 

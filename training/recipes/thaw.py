@@ -20,13 +20,15 @@ from numpy.typing import NDArray
 from model.config import LensConfig, MamexConfig, ViewConfig
 from model.content import FloatArray
 from model.encoders.spec import Kind
+from model.fold_in import FoldIn
 from model.mamex import Mamex
 from training.errors import BadConfig
 from training.recipes.closed_form import ViewFit, complete_rows, place_lens, take_vocabulary
 from training.recipes.episodes import Audience, Episode, FittedView, hold_out
+from training.recipes.fold_in_fit import fit_thawing
 from training.recipes.health import mixture_health
-from training.recipes.ranking_fit import Learned, learn_ranking, place_users, write_gate, write_view
-from training.recipes.teacher import fit_teacher
+from training.recipes.ranking_fit import Learned, learn_ranking, write_gate, write_view
+from training.recipes.teacher import Teacher, fit_teacher
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job, Trained
 
@@ -42,7 +44,13 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
     """
     torch.manual_seed(job.seed)
     random = np.random.default_rng(job.seed)
-    teacher = fit_teacher(job.warm.likes, factors=numbers.width - 1, damping=numbers.damping, restore=numbers.restore)
+    teacher = fit_teacher(
+        job.warm.likes,
+        factors=numbers.width - 1,
+        damping=numbers.damping,
+        restore=numbers.restore,
+        prior_weight=numbers.prior_weight,
+    )
     targets = np.column_stack([teacher.items, teacher.popularity])
     mamex = Mamex(design_network(job, numbers)).eval()
     with job.reporter.step("fitting experts", len(mamex.config.views)) as advance:
@@ -53,17 +61,14 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
     episodes = _hold_out(job, views, numbers, random)
     learned = learn_ranking(job, mamex, views, episodes, Audience(job.warm.likes, teacher), numbers, random)
     _write(mamex, views, learned)
-    users = place_users(teacher.users, learned.popularity, learned.spread)
+    fold_in = _fit_fold_in(job, teacher, learned)
+    users = FoldIn(fold_in).place(teacher.users)
     return Trained(
         mamex=mamex,
         user_embeddings=users,
         item_embeddings=targets,
-        prior_user=users.mean(axis=0),
-        fold_in={
-            "projection": teacher.projection,
-            "spread": learned.spread,
-            "popularity": np.array([learned.popularity], np.float32),
-        },
+        prior_user=FoldIn(fold_in).place(fold_in["prior"][None])[0],
+        fold_in=fold_in,
         numbers={**asdict(numbers), "lens_weights": dict(LENS_WEIGHTS), "popularity_weight": learned.popularity},
         health=mixture_health(mamex, job.warm.features),
     )
@@ -122,6 +127,20 @@ def _hold_out(job: Job, views: list[FittedView], numbers: ThawNumbers, random: n
             episodes.append(episode)
             advance(1)
     return episodes
+
+
+def _fit_fold_in(job: Job, teacher: Teacher, learned: Learned) -> dict[str, FloatArray]:
+    closed = teacher.closed_form
+    start, power = closed["thaw_growth"]
+    growth = np.exp(start + power * learned.foreseen[:, -1:])
+    places = (learned.foreseen[:, :-1] + closed["centre"]) / growth
+    return {
+        **closed,
+        **fit_thawing(job.warm.likes, teacher.users, learned.held_out, places),
+        "prior": teacher.prior,
+        "spread": learned.spread,
+        "popularity": np.array([learned.popularity], np.float32),
+    }
 
 
 def _write(mamex: Mamex, views: list[FittedView], learned: Learned) -> None:

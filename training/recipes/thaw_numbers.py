@@ -12,6 +12,8 @@ class ThawNumbers:
     width: int = 64
     damping: float = 0.15
     restore: float = 0.075
+    prior_weight: float = 0.4
+    """How much of the mean user a user's taste starts from."""
     ridge: float = 1.0
     landmarks: int = 3072
     vocabulary: int = 32768
