@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.content import Content, FloatArray
+from model.content import BoolArray, Content, FloatArray
 from model.content_encoder import ContentEncoder, Prepared
 from model.encoders.picture import MAX_PIXELS
 from model.encoders.spec import Encoder
@@ -74,13 +74,18 @@ class ItemTower:
         """The features of B prepared items."""
         return self._reader.encode(items)
 
+    def readable(self, features: Features) -> BoolArray:
+        """(B,) bool: which items `embed` takes, those that have all that some view reads."""
+        views: BoolArray = self._mamex.views_present(torch.from_numpy(features.present)).any(dim=-1).numpy()
+        return views
+
     @torch.inference_mode()
     def embed(self, features: Features) -> Embedded:
         """
         The embeddings of B items from their features.
 
         Raises:
-            NothingPresent: an item has no modality.
+            NothingPresent: an item has no modality, or none that any view reads.
         """
         rows = range(0, max(len(features), 1), _EMBED_CHUNK)
         chunks = [self._embed_chunk(features.take(slice(row, row + _EMBED_CHUNK))) for row in rows]

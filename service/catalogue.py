@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import structlog
 
-from model.content import BoolArray, FloatArray
-from model.features import Features, rows_of_bytes
-from service.fusion import describe_fusion
+from model.content import FloatArray
 from service.index.protocol import Entry, Index
+from service.placing import embed_stored
 from service.space import Space
-from service.store.records import Change, Put, StoredEmbedding, StoredItem
+from service.store.records import Change, Put
 from service.store.store import Store
 
 COLD = "cold"
@@ -28,57 +26,34 @@ class Catalogue:
     def apply(self, changes: Sequence[Change]) -> None:
         """Brings the index to where the store is; called in commit order, by one thread at a time."""
         last = {change.item.item_id if isinstance(change, Put) else change.item_id: change for change in changes}
-        puts = [change.item for change in last.values() if isinstance(change, Put)]
-        self._index.remove([item_id for item_id, change in last.items() if not isinstance(change, Put)])
-        self._index.put(self._entry(item.item_id, item.embedding.vector) for item in puts if item.embedding is not None)
+        entries = {item_id: self._entry_of(change) for item_id, change in last.items()}
+        self._index.remove([item_id for item_id, entry in entries.items() if entry is None])
+        self._index.put(entry for entry in entries.values() if entry is not None)
 
     def build(self, store: Store) -> None:
         """Embeds what has no embedding in this space yet, then fills the index; before anyone searches."""
         for items in store.without_embedding(self._space.version):
-            embedded = self._embed(items)
+            embedded = {
+                item.item_id: embedding
+                for item, embedding in zip(items, embed_stored(self._space, items), strict=True)
+                if embedding is not None
+            }
             self.unplaced += len(items) - len(embedded)
             store.put_embeddings(embedded)
+        restricted = store.restrictions()
         for ids, vectors in store.embeddings(self._space.version):
-            self._index.put(self._entry(item_id, vector) for item_id, vector in zip(ids, vectors, strict=True))
+            placed = zip(ids, vectors, strict=True)
+            found = [(item_id, vector, restricted.get(item_id, (False, None))) for item_id, vector in placed]
+            self._index.put(self._entry(item_id, vector, expires) for item_id, vector, (hidden, expires) in found if not hidden)
         store.drop_other_spaces(self._space.version)
         _log.info("index built", items=len(self._index), cold=self._index.count(COLD), unplaced=self.unplaced)
 
-    def _embed(self, items: Sequence[StoredItem]) -> dict[str, StoredEmbedding]:
-        features = read_features(self._space, items)
-        usable: BoolArray = np.asarray(features.present.any(axis=1), np.bool_)
-        if not usable.any():
-            return {}
-        rows = np.flatnonzero(usable)
-        embedded = self._space.tower.embed(features.take(rows))
-        ids = [item.item_id for item, kept in zip(items, usable, strict=True) if kept]
-        anchors = self._space.anchors.place(ids, embedded.embeddings)
-        return {
-            item_id: StoredEmbedding(
-                self._space.version, anchors[at], describe_fusion(self._space.tower, features.present[rows[at]], embedded, at)
-            )
-            for at, item_id in enumerate(ids)
-        }
+    def _entry_of(self, change: Change) -> Entry | None:
+        """What the index holds of an item after a change; None: nothing."""
+        if not isinstance(change, Put) or change.item.hidden or change.item.embedding is None:
+            return None
+        return self._entry(change.item.item_id, change.item.embedding.vector, change.item.expires_at)
 
-    def _entry(self, item_id: str, vector: FloatArray) -> Entry:
+    def _entry(self, item_id: str, vector: FloatArray, expires_at: float | None) -> Entry:
         tags = frozenset() if self._space.anchors.is_warm(item_id) else frozenset({COLD})
-        return Entry(item_id, vector, tags)
-
-
-def read_features(space: Space, items: Sequence[StoredItem]) -> Features:
-    """
-    Stored features as the space's network reads them.
-
-    Those of another encoder, or of a modality that it does not read, count as missing.
-    """
-    columns, specs = [], space.manifest.specs
-    for modality, fingerprint in space.tower.fingerprints.items():
-        spec = specs[modality]
-        rows = [_data(item, modality, fingerprint) for item in items]
-        columns.append((rows_of_bytes(rows, spec.dim, sparse=spec.sparse), [data is not None for data in rows]))
-    values = tuple(value for value, _ in columns)
-    return Features(values, np.array([present for _, present in columns], np.bool_).T)
-
-
-def _data(item: StoredItem, modality: str, fingerprint: str) -> bytes | None:
-    kept = item.features.get(modality)
-    return kept.data if kept is not None and kept.fingerprint == fingerprint else None
+        return Entry(item_id, vector, tags, expires_at)

@@ -11,6 +11,7 @@ ProjectError (model/errors.py)
     ├── BodyTooLarge              more bytes than the limit
     ├── BodyTooSlow               the body did not arrive in time
     ├── UnknownItem, UnknownUser  nothing is held under this id
+    ├── PreconditionFailed        the item is not as the client knows it
     ├── Overloaded                a queue is full: try again
     ├── Closing                   the service is stopping
     ├── StoreUnavailable          the store cannot write or read
@@ -90,6 +91,15 @@ class UnknownItem(ServiceError):
         super().__init__(f"no item {item_id!r} was posted")
 
 
+class PreconditionFailed(ServiceError):
+    """The item is not as the client knows it; nothing was written."""
+
+    def __init__(self, item_id: str, *, there: bool) -> None:
+        self.item_id, self.there = item_id, there
+        state = "has changed since, or must not exist" if there else "is not there"
+        super().__init__(f"the item {item_id!r} {state} (If-Match, If-None-Match): read it again for its ETag of now")
+
+
 class UnknownUser(ServiceError):
     """Nothing is known of this user."""
 
@@ -165,6 +175,7 @@ PROBLEMS: dict[type[ProjectError], Problem] = {
     BodyTooSlow: Problem(408, "body-too-slow", "The body came too slowly"),
     UnknownItem: Problem(404, "unknown-item", "No such item"),
     UnknownUser: Problem(404, "unknown-user", "No such user"),
+    PreconditionFailed: Problem(412, "precondition-failed", "The item is not as you know it"),
     Overloaded: Problem(429, "overloaded", "Too many requests wait already"),
     Closing: Problem(503, "closing", "The service is stopping"),
     StoreUnavailable: Problem(503, "store-unavailable", "The store does not answer"),

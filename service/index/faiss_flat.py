@@ -1,6 +1,7 @@
 """Exact search with FAISS, rows kept dense while items come, change and go."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import faiss
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from model.content import BoolArray, FloatArray
 from model.errors import DimensionMismatch
 from model.ties import tie_key
+from service.index.expiry import Expiries
 from service.index.locking import ReadWriteLock
 from service.index.protocol import Candidate, Entry
 
@@ -22,18 +24,21 @@ class FlatIndex:
     can do neither without touching every row. A search takes a read lock, a change the write lock.
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, clock: Callable[[], float] = time.time) -> None:
         self._flat = faiss.IndexFlatIP(dim)
         self._dim = dim
         self._rows: dict[str, int] = {}
         self._entries: list[tuple[str, frozenset[str]]] = []
         self._tags: dict[str, BoolArray] = {}
+        self._expiries, self._clock = Expiries(), clock
         self._lock = ReadWriteLock()
 
     def __len__(self) -> int:
+        self._drop_expired()
         return len(self._entries)
 
     def count(self, tag: str) -> int:
+        self._drop_expired()
         with self._lock.reading():
             return int(self._tags[tag][: len(self._entries)].sum()) if tag in self._tags else 0
 
@@ -47,15 +52,19 @@ class FlatIndex:
                 if entry.item_id in self._rows:
                     self._write(self._rows[entry.item_id], entry)
             self._append(new)
+            for entry in latest.values():
+                self._expiries.note(entry.item_id, entry.expires_at)
 
     def remove(self, item_ids: Collection[str]) -> None:
         with self._lock.writing():
             for item_id in item_ids:
                 if item_id in self._rows:
                     self._remove_row(self._rows.pop(item_id))
+                    self._expiries.note(item_id, None)
 
     def search(self, query: FloatArray, k: int, *, within: str | None = None, exclude: Collection[str] = ()) -> list[Candidate]:
         self._check(query)
+        self._drop_expired()
         with self._lock.reading():
             if k <= 0 or not self._entries:
                 return []
@@ -63,6 +72,13 @@ class FlatIndex:
             found = self._search_through_ties(query, k, allowed)
         found.sort(key=lambda candidate: (-candidate.score, tie_key(candidate.item_id)))
         return found[:k]
+
+    def _drop_expired(self) -> None:
+        """Takes out what has expired; nearly always this is one comparison."""
+        if self._expiries.next_at <= self._clock():
+            with self._lock.writing():
+                for item_id in self._expiries.take_due(self._clock()):
+                    self._remove_row(self._rows.pop(item_id))
 
     def _check(self, embedding: FloatArray) -> None:
         if embedding.shape != (self._dim,):

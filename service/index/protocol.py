@@ -16,6 +16,8 @@ class Entry:
     """(D,) float32, finite."""
     tags: frozenset[str] = frozenset()
     """Groups that a search can be kept within."""
+    expires_at: float | None = None
+    """Seconds since 1970: from then on it is as if it had been removed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from model.content import FloatArray, Scalar
+from service.preconditions import UNCONDITIONAL, Precondition
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,8 @@ class StoredFeatures:
     fingerprint: str
     data: bytes
     """As `model.features.row_to_bytes` writes them."""
+    input: str = ""
+    """Hash of what the encoder read; empty where that was not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,34 @@ class StoredItem:
     created_at: float = 0.0
     """Seconds since 1970, set by the store."""
     updated_at: float = 0.0
+    hidden: bool = False
+    """Kept and readable, and in no list."""
+    hidden_reason: str = ""
+    published_at: float | None = None
+    expires_at: float | None = None
+    """From this moment on it is in no list."""
+    change: int = 0
+    """The store's number of the write that made it so, set by the store."""
+
+    @property
+    def revision(self) -> str:
+        """Another one after every write of the item; only letters, digits and `-`."""
+        return f"{self.change:x}-{round(self.updated_at * 1e6):x}"
+
+    def is_visible(self, now: float) -> bool:
+        """Whether lists may have it at a time."""
+        return not self.hidden and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How an item is written: what goes with it, and on what condition."""
+
+    condition: Precondition = UNCONDITIONAL
+    thumbnail: bytes | None = None
+    """A JPEG file, replacing the one that is there; None: the item has no picture."""
+    sets_hidden: bool = False
+    """Whether the item's `hidden` is written; else one that is there stays as hidden or shown as it was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -10,12 +11,14 @@ import sqlalchemy as sa
 
 from model.content import FloatArray
 from service.batching import Batcher
-from service.errors import StoreUnavailable
+from service.preconditions import UNCONDITIONAL, Precondition
 from service.store import tables
 from service.store.engine import lock_store, open_engine, translated
-from service.store.records import Change, Deleted, Put, StoredEmbedding, StoredItem
+from service.store.migrations import SCHEMA_VERSION, migrate
+from service.store.records import Change, Deleted, Put, StoredEmbedding, StoredItem, Writing
 
 Operation: TypeAlias = Callable[[sa.Connection], Change]
+PLAINLY = Writing()
 
 
 class Store:
@@ -48,18 +51,19 @@ class Store:
         """How many writes no commit has taken yet."""
         return self._writer.waiting
 
-    def put(self, item: StoredItem) -> "Future[Change]":
+    def put(self, item: StoredItem, writing: Writing = PLAINLY) -> "Future[Change]":
         """
         Writes an item whole, replacing what was there.
 
         Raises:
-            Overloaded, Closing: nothing was taken. The future raises StoreUnavailable.
+            Overloaded, Closing: nothing was taken. The future raises StoreUnavailable, and PreconditionFailed
+                where the writing has a condition.
         """
-        return self._writer.submit(lambda connection: self._put(connection, item))
+        return self._writer.submit(lambda connection: self._put(connection, item, writing))
 
-    def delete(self, item_id: str) -> "Future[Change]":
+    def delete(self, item_id: str, condition: Precondition = UNCONDITIONAL) -> "Future[Change]":
         """Removes an item and all that belongs to it; raises as `put` does."""
-        return self._writer.submit(lambda connection: self._delete(connection, item_id))
+        return self._writer.submit(lambda connection: self._delete(connection, item_id, condition))
 
     def put_embeddings(self, embeddings: Mapping[str, StoredEmbedding]) -> None:
         """Adds the embeddings of items in one space, by item id; for the time before serving."""
@@ -85,6 +89,21 @@ class Store:
             features = tables.read_features(connection, ids)
             embeddings = tables.read_embeddings(connection, ids, space)
         return [tables.to_item(row, features.get(row["item_id"], {}), embeddings.get(row["item_id"])) for row in rows]
+
+    def thumbnail(self, item_id: str) -> bytes | None:
+        """An item's small picture, a JPEG file; None where it has none, or is none."""
+        query = sa.select(tables.thumbnails_table.c.data).where(tables.thumbnails_table.c.item_id == item_id)
+        with translated(), self._engine.connect() as connection:
+            data: bytes | None = connection.execute(query).scalar()
+        return data
+
+    def restrictions(self) -> dict[str, tuple[bool, float | None]]:
+        """Of the items that lists may not have always: whether each is hidden, and when it expires."""
+        table = tables.items_table
+        query = sa.select(table.c.item_id, table.c.hidden, table.c.expires_at)
+        with translated(), self._engine.connect() as connection:
+            rows = connection.execute(query.where(table.c.hidden | table.c.expires_at.is_not(None)))
+            return {row.item_id: (row.hidden, row.expires_at) for row in rows}
 
     def count(self) -> int:
         """How many items there are."""
@@ -141,16 +160,18 @@ class Store:
             self._lock_file.close()
 
     def _prepare(self) -> int:
-        """Makes the tables where there are none, and returns the last change number."""
+        """Makes the tables where there are none, leads older ones to today's, and returns the last change number."""
+        version = sa.update(tables.meta_table).where(tables.meta_table.c.key == "schema_version")
         with self._engine.begin() as connection:
             tables.metadata.create_all(connection)
             found = connection.execute(
                 sa.select(tables.meta_table.c.value).where(tables.meta_table.c.key == "schema_version")
             ).scalar()
             if found is None:
-                connection.execute(sa.insert(tables.meta_table).values(key="schema_version", value=str(tables.SCHEMA_VERSION)))
-            elif int(found) != tables.SCHEMA_VERSION:
-                raise StoreUnavailable(f"its schema has version {found}, this service reads {tables.SCHEMA_VERSION}")
+                connection.execute(sa.insert(tables.meta_table).values(key="schema_version", value=str(SCHEMA_VERSION)))
+            elif int(found) != SCHEMA_VERSION:
+                migrate(connection, int(found))
+                connection.execute(version.values(value=str(SCHEMA_VERSION)))
             return int(connection.execute(sa.select(sa.func.max(tables.items_table.c.change))).scalar() or 0)
 
     def _commit(self, operations: Sequence[Operation]) -> Sequence[Change | Exception]:
@@ -165,19 +186,19 @@ class Store:
         self._on_change(answers)
         return answers
 
-    def _put(self, connection: sa.Connection, item: StoredItem) -> Put:
+    def _put(self, connection: sa.Connection, item: StoredItem, writing: Writing) -> Put:
+        known = tables.read_head(connection, item.item_id)
+        writing.condition.require(item.item_id, None if known is None else known.revision)
         self._change += 1
         now = time.time()
-        known = connection.execute(
-            sa.select(tables.items_table.c.created_at).where(tables.items_table.c.item_id == item.item_id)
-        ).scalar()
-        created_at = now if known is None else float(known)
-        written = StoredItem(item.item_id, item.title, item.text, item.attributes, item.features, item.embedding, created_at, now)
-        if known is not None:
-            connection.execute(sa.delete(tables.items_table).where(tables.items_table.c.item_id == item.item_id))
-        tables.write_item(connection, written, self._change)
+        written = replace(item, created_at=now if known is None else known.created_at, updated_at=now, change=self._change)
+        if known is not None and not writing.sets_hidden:
+            written = replace(written, hidden=known.hidden, hidden_reason=known.hidden_reason)
+        tables.write_item(connection, written, writing.thumbnail, known=known is not None)
         return Put(written, created=known is None)
 
-    def _delete(self, connection: sa.Connection, item_id: str) -> Deleted:
-        removed = connection.execute(sa.delete(tables.items_table).where(tables.items_table.c.item_id == item_id))
-        return Deleted(item_id, existed=removed.rowcount > 0)
+    def _delete(self, connection: sa.Connection, item_id: str, condition: Precondition) -> Deleted:
+        known = tables.read_head(connection, item_id)
+        condition.require(item_id, None if known is None else known.revision)
+        connection.execute(sa.delete(tables.items_table).where(tables.items_table.c.item_id == item_id))
+        return Deleted(item_id, existed=known is not None)

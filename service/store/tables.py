@@ -8,8 +8,6 @@ import sqlalchemy as sa
 
 from service.store.records import StoredEmbedding, StoredFeatures, StoredItem
 
-SCHEMA_VERSION = 1
-
 metadata = sa.MetaData()
 items_table = sa.Table(
     "items",
@@ -21,6 +19,10 @@ items_table = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("updated_at", sa.Float, nullable=False),
     sa.Column("change", sa.BigInteger, nullable=False, index=True),
+    sa.Column("hidden", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("hidden_reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("published_at", sa.Float),
+    sa.Column("expires_at", sa.Float),
 )
 features_table = sa.Table(
     "features",
@@ -29,6 +31,7 @@ features_table = sa.Table(
     sa.Column("modality", sa.String, primary_key=True),
     sa.Column("fingerprint", sa.String, nullable=False),
     sa.Column("vector", sa.LargeBinary, nullable=False),
+    sa.Column("input", sa.Text, nullable=False, server_default=""),
 )
 embeddings_table = sa.Table(
     "embeddings",
@@ -38,28 +41,38 @@ embeddings_table = sa.Table(
     sa.Column("vector", sa.LargeBinary, nullable=False),
     sa.Column("fusion", sa.Text, nullable=False),
 )
+thumbnails_table = sa.Table(
+    "thumbnails",
+    metadata,
+    sa.Column("item_id", sa.String, sa.ForeignKey("items.item_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
 meta_table = sa.Table(
     "meta", metadata, sa.Column("key", sa.String, primary_key=True), sa.Column("value", sa.Text, nullable=False)
 )
 
 
-def write_item(connection: sa.Connection, item: StoredItem, change: int) -> None:
-    connection.execute(
-        sa.insert(items_table).values(
-            item_id=item.item_id,
-            title=item.title,
-            text=item.text,
-            attributes=json.dumps(dict(item.attributes)),
-            created_at=item.created_at,
-            updated_at=item.updated_at,
-            change=change,
-        )
-    )
-    for modality, features in item.features.items():
-        values = {"modality": modality, "fingerprint": features.fingerprint, "vector": features.data}
-        connection.execute(sa.insert(features_table).values(item_id=item.item_id, **values))
+_DATES = ("created_at", "updated_at", "published_at", "expires_at")
+_PLAIN = ("item_id", "title", "text", *_DATES, "hidden", "hidden_reason", "change")
+"""What a row of items and an item call the same."""
+
+
+def write_item(connection: sa.Connection, item: StoredItem, thumbnail: bytes | None, *, known: bool) -> None:
+    """Writes an item and all that belongs to it, in place of what is there."""
+    values = {name: getattr(item, name) for name in _PLAIN} | {"attributes": json.dumps(dict(item.attributes))}
+    if known:
+        connection.execute(sa.update(items_table).where(items_table.c.item_id == item.item_id).values(values))
+        for table in (features_table, embeddings_table, thumbnails_table):
+            connection.execute(sa.delete(table).where(table.c.item_id == item.item_id))
+    else:
+        connection.execute(sa.insert(items_table).values(values))
+    for modality, kept in item.features.items():
+        columns = {"modality": modality, "fingerprint": kept.fingerprint, "vector": kept.data, "input": kept.input}
+        connection.execute(sa.insert(features_table).values(item_id=item.item_id, **columns))
     if item.embedding is not None:
         write_embedding(connection, item.item_id, item.embedding)
+    if thumbnail is not None:
+        connection.execute(sa.insert(thumbnails_table).values(item_id=item.item_id, data=thumbnail))
 
 
 def write_embedding(connection: sa.Connection, item_id: str, embedding: StoredEmbedding) -> None:
@@ -72,7 +85,7 @@ def write_embedding(connection: sa.Connection, item_id: str, embedding: StoredEm
 def read_features(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, StoredFeatures]]:
     found: dict[str, dict[str, StoredFeatures]] = {}
     for row in connection.execute(sa.select(features_table).where(features_table.c.item_id.in_(ids))):
-        found.setdefault(row.item_id, {})[row.modality] = StoredFeatures(row.fingerprint, row.vector)
+        found.setdefault(row.item_id, {})[row.modality] = StoredFeatures(row.fingerprint, row.vector, row.input)
     return found
 
 
@@ -85,6 +98,11 @@ def read_embeddings(connection: sa.Connection, ids: Sequence[str], space: str) -
 
 
 def to_item(row: sa.RowMapping, features: Mapping[str, StoredFeatures], embedding: StoredEmbedding | None) -> StoredItem:
-    kept = ("item_id", "title", "text", "created_at", "updated_at")
-    plain = {name: row[name] for name in kept}
+    plain = {name: row[name] for name in _PLAIN}
     return StoredItem(**plain, attributes=json.loads(row["attributes"]), features=features, embedding=embedding)
+
+
+def read_head(connection: sa.Connection, item_id: str) -> StoredItem | None:
+    """An item without its features and embedding, or None."""
+    row = connection.execute(sa.select(items_table).where(items_table.c.item_id == item_id)).mappings().first()
+    return None if row is None else to_item(row, {}, None)

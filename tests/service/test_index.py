@@ -93,6 +93,37 @@ def test_only_allowed_items_are_returned() -> None:
     assert ids(index, X, 5, within="no such tag") == []
 
 
+def test_an_item_leaves_at_the_moment_it_expires() -> None:
+    now = [0.0]
+    index = FlatIndex(DIM, clock=lambda: now[0])
+    index.put([Entry("early", X, frozenset({"cold"}), 10.0), Entry("late", Y, expires_at=20.0), entry("never", Z)])
+
+    now[0] = 9.999
+    assert sorted(ids(index, X, 5)) == ["early", "late", "never"]
+    now[0] = 10.0
+    assert sorted(ids(index, X, 5)) == ["late", "never"]
+    assert (len(index), index.count("cold")) == (2, 0)
+    now[0] = 1e9
+    assert ids(index, X, 5) == ["never"]
+
+
+def test_only_the_last_moment_of_an_item_counts() -> None:
+    now = [0.0]
+    index = FlatIndex(DIM, clock=lambda: now[0])
+    for at in (5.0, 7.0, 6.0) * 100:
+        index.put([Entry("moved", X, expires_at=at), Entry("freed", Y, expires_at=at), Entry("gone", Z, expires_at=at)])
+    index.put([entry("freed", Y)])
+    index.remove(["gone"])
+    index.put([entry("gone", Z)])
+
+    now[0] = 5.5
+    assert sorted(ids(index, X, 5)) == ["freed", "gone", "moved"]
+    now[0] = 6.0
+    assert sorted(ids(index, X, 5)) == ["freed", "gone"]
+    now[0] = 9.0
+    assert sorted(ids(index, X, 5)) == ["freed", "gone"]
+
+
 @pytest.mark.parametrize("shape", [(2,), (4,), (1, 3)])
 def test_a_wrong_width_is_refused_and_changes_nothing(shape: tuple[int, ...]) -> None:
     index = FlatIndex(DIM)

@@ -66,11 +66,12 @@ async def test_items_move_to_a_new_space_without_being_posted_again(space: Space
     assert (ready["items"], ready["unplaced_items"]) == (3, 0)
 
 
+@pytest.mark.parametrize("others", [{"words": "none", "phrases": "none"}, {}], ids=["nothing to read", "too little to read"])
 async def test_an_item_that_a_checkpoint_cannot_read_is_kept_and_said_to_be_unplaced(
-    space: Space, train_space: object, service: object
+    space: Space, train_space: object, service: object, others: dict[str, str]
 ) -> None:
     """Its features are of other encoders: it is not lost, and back when it is posted again."""
-    other = train_space(0, text="hash-text:16", words="none", phrases="none")  # type: ignore[operator]
+    other = train_space(0, text="hash-text:16", **others)  # type: ignore[operator]
     settings = service().settings  # type: ignore[operator]
     async with ServiceContext(space, settings).client() as client:
         await client.post("/items", json={"item_id": "a", "title": "Sailboat mug"})

@@ -2,13 +2,15 @@
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from service.errors import StoreInUse, StoreUnavailable
-from service.store.records import Change, Deleted, Put, StoredEmbedding, StoredFeatures, StoredItem
+from service.errors import PreconditionFailed, StoreInUse, StoreUnavailable
+from service.preconditions import Precondition
+from service.store.records import Change, Deleted, Put, StoredEmbedding, StoredFeatures, StoredItem, Writing
 from service.store.store import Store
 
 SPACE = "space-1"
@@ -85,6 +87,57 @@ def test_one_write_that_cannot_be_done_does_not_take_the_others_with_it(store: S
     assert futures[1].exception(10) is not None
     assert isinstance(futures[2].result(10), Put)
     assert store.count() == 2
+
+
+def written(change: Change) -> StoredItem:
+    assert isinstance(change, Put)
+    return change.item
+
+
+def test_a_write_on_a_condition_happens_only_where_it_holds(store: Store) -> None:
+    first = written(store.put(item("a")).result(10))
+    second = written(store.put(item("a", "second")).result(10))
+    stale, current = Precondition(frozenset({first.revision})), Precondition(frozenset({second.revision}))
+
+    for condition in (stale, Precondition(absent=True)):
+        with pytest.raises(PreconditionFailed):
+            store.put(item("a", "third"), Writing(condition)).result(10)
+        with pytest.raises(PreconditionFailed):
+            store.delete("a", condition).result(10)
+    with pytest.raises(PreconditionFailed):
+        store.put(item("b"), Writing(Precondition(frozenset({"*"})))).result(10)
+    unchanged = store.get("a", SPACE)
+
+    assert unchanged is not None
+    assert (unchanged.title, unchanged.revision, store.count()) == ("second", second.revision, 1)
+    assert written(store.put(item("a", "third"), Writing(current)).result(10)).title == "third"
+
+
+def test_an_item_stays_hidden_until_a_write_says_otherwise(store: Store) -> None:
+    hidden = replace(item("a"), hidden=True, hidden_reason="recalled")
+    store.put(hidden).result(10)
+
+    kept = written(store.put(item("a", "second")).result(10))
+    shown = written(store.put(item("a"), Writing(sets_hidden=True)).result(10))
+
+    assert (kept.title, kept.hidden, kept.hidden_reason) == ("second", True, "recalled")
+    assert (shown.hidden, shown.hidden_reason) == (False, "")
+
+
+def test_restricted_items_are_found_and_no_others(store: Store) -> None:
+    store.put(item("plain")).result(10)
+    store.put(replace(item("hidden"), hidden=True)).result(10)
+    store.put(replace(item("expires"), expires_at=7.0)).result(10)
+
+    assert store.restrictions() == {"hidden": (True, None), "expires": (False, 7.0)}
+
+
+def test_a_thumbnail_belongs_to_the_write_that_brought_it(store: Store) -> None:
+    store.put(item("a"), Writing(thumbnail=b"small")).result(10)
+    before = store.thumbnail("a")
+    store.put(item("a")).result(10)
+
+    assert (before, store.thumbnail("a"), store.thumbnail("nobody")) == (b"small", None, None)
 
 
 def test_pages_follow_each_other_without_gaps(store: Store) -> None:

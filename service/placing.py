@@ -1,0 +1,45 @@
+"""Stored features become embeddings in a space."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from model.features import Features, rows_of_bytes
+from service.fusion import describe_fusion
+from service.space import Space
+from service.store.records import StoredEmbedding, StoredItem
+
+
+def embed_stored(space: Space, items: Sequence[StoredItem]) -> list[StoredEmbedding | None]:
+    """Where each item lies in the space; None for one whose features the space's network cannot read."""
+    features = read_features(space, items)
+    placed: list[StoredEmbedding | None] = [None] * len(items)
+    rows: list[int] = np.flatnonzero(space.tower.readable(features)).tolist()
+    if not rows:
+        return placed
+    embedded = space.tower.embed(features.take(np.array(rows)))
+    anchors = space.anchors.place([items[row].item_id for row in rows], embedded.embeddings)
+    for at, row in enumerate(rows):
+        fusion = describe_fusion(space.tower, features.present[row], embedded, at)
+        placed[row] = StoredEmbedding(space.version, anchors[at], fusion)
+    return placed
+
+
+def read_features(space: Space, items: Sequence[StoredItem]) -> Features:
+    """
+    Stored features as the space's network reads them.
+
+    Those of another encoder, or of a modality that it does not read, count as missing.
+    """
+    columns, specs = [], space.manifest.specs
+    for modality, fingerprint in space.tower.fingerprints.items():
+        spec = specs[modality]
+        rows = [_data(item, modality, fingerprint) for item in items]
+        columns.append((rows_of_bytes(rows, spec.dim, sparse=spec.sparse), [data is not None for data in rows]))
+    values = tuple(value for value, _ in columns)
+    return Features(values, np.array([present for _, present in columns], np.bool_).T)
+
+
+def _data(item: StoredItem, modality: str, fingerprint: str) -> bytes | None:
+    kept = item.features.get(modality)
+    return kept.data if kept is not None and kept.fingerprint == fingerprint else None
