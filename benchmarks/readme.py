@@ -23,8 +23,10 @@ def render_settings() -> str:
     """Every setting as a row."""
     rows = ["| variable | default | for |", "|---|---|---|"]
     for name, setting in Settings.model_fields.items():
-        default = "" if setting.default is None else setting.get_default(call_default_factory=True)
-        rows.append(f"| `{PREFIX}{name.upper()}` | {f'`{default}`' if default not in ('', {}) else ''} | {setting.description} |")
+        default = "" if setting.default is None else str(setting.get_default(call_default_factory=True))
+        rows.append(
+            f"| `{PREFIX}{name.upper()}` | {f'`{default}`' if default not in ('', '{}') else ''} | {setting.description} |"
+        )
     return "\n".join(rows)
 
 

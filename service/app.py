@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from service.keys import read_keys
 from service.limits import BodyLimit
 from service.observe import Observe
 from service.problems import add_handlers
@@ -28,8 +29,8 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         summary="Recommends items that nobody has touched yet, by what their pictures and words mean to each user.",
         lifespan=lifespan,
     )
-    app.state.service = service
-    for router in (items.router, recommend.router, state.router):
+    app.state.service, app.state.keys, app.state.metrics_open = service, read_keys(settings), settings.metrics_open
+    for router in (items.router, recommend.router, state.router, state.probes, state.metrics_router):
         app.include_router(router)
     add_handlers(app)
     _document_problems(app)

@@ -1,6 +1,7 @@
 """The library that talks to a running service."""
 
 import base64
+import os
 import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
@@ -31,8 +32,16 @@ class Client:
         CallFailed: from every method, when the service refuses or cannot be reached.
     """
 
-    def __init__(self, url: str = "http://127.0.0.1:8000", *, timeout_seconds: float = 30.0, tries: int = 8) -> None:
-        self._http = httpx.Client(base_url=url, timeout=timeout_seconds, trust_env=False)
+    def __init__(
+        self, url: str = "http://127.0.0.1:8000", *, api_key: str | None = None, timeout_seconds: float = 30.0, tries: int = 8
+    ) -> None:
+        """
+        Args:
+            api_key: what the service asks for; else the variable THAW_API_KEY, else none is sent.
+        """
+        key = os.environ.get("THAW_API_KEY") if api_key is None else api_key
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=url, timeout=timeout_seconds, headers=headers, trust_env=False)
         self._tries = tries
 
     def __enter__(self) -> Self:

@@ -10,6 +10,10 @@ ProjectError (model/errors.py)
     │   └── UnsupportedContentType    neither JSON nor multipart
     ├── BodyTooLarge              more bytes than the limit
     ├── BodyTooSlow               the body did not arrive in time
+    ├── AccessError               the caller may not do this
+    │   ├── UnknownKey                no API key came, or none that is known
+    │   ├── NotAllowed                the key's right is too low
+    │   └── AdminOff                  no admin key is set
     ├── UnknownItem, UnknownUser  nothing is held under this id
     ├── PreconditionFailed        the item is not as the client knows it
     ├── Overloaded                a queue is full: try again
@@ -79,6 +83,36 @@ class BodyTooSlow(ServiceError):
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         super().__init__(f"the body did not arrive within {seconds:g} seconds")
+
+
+class AccessError(ServiceError):
+    """The caller may not do this; nothing was read or changed."""
+
+
+class UnknownKey(AccessError):
+    """No API key came with the request, or none that is known."""
+
+    challenge = 'Bearer realm="thaw"'
+
+    def __init__(self, *, came: bool) -> None:
+        self.came = came
+        told = "the API key is not known here" if came else "this call needs an API key"
+        super().__init__(f"{told}: send one as `Authorization: Bearer KEY` or `X-API-Key: KEY`")
+
+
+class NotAllowed(AccessError):
+    """The key's right is too low for the call."""
+
+    def __init__(self, *, needed: str, held: str) -> None:
+        self.needed, self.held = needed, held
+        super().__init__(f"this call needs a key with the right to {needed}, and the one that came may only {held}")
+
+
+class AdminOff(AccessError):
+    """Admin calls are switched off: no admin key is set."""
+
+    def __init__(self) -> None:
+        super().__init__("admin calls are off until the service is started with an admin key: set THAW_ADMIN_KEYS")
 
 
 class UnknownItem(ServiceError):
@@ -173,6 +207,10 @@ PROBLEMS: dict[type[ProjectError], Problem] = {
     BadRequest: Problem(400, "bad-request", "The request cannot be understood"),
     BodyTooLarge: Problem(413, "body-too-large", "The body is too large"),
     BodyTooSlow: Problem(408, "body-too-slow", "The body came too slowly"),
+    UnknownKey: Problem(401, "unknown-key", "An API key is needed"),
+    NotAllowed: Problem(403, "not-allowed", "The API key's right is too low"),
+    AdminOff: Problem(403, "admin-off", "Admin calls are switched off"),
+    AccessError: Problem(403, "not-allowed", "The API key's right is too low"),
     UnknownItem: Problem(404, "unknown-item", "No such item"),
     UnknownUser: Problem(404, "unknown-user", "No such user"),
     PreconditionFailed: Problem(412, "precondition-failed", "The item is not as you know it"),

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from model.errors import ProjectError
 from service.errors import InvalidField, problem_of
+from service.request_id import request_id_headers
 
 _log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -31,7 +32,9 @@ def answer_error(error: ProjectError) -> Response:
     """The response that the table in service/errors.py gives an error."""
     problem = problem_of(error)
     wait = getattr(error, "retry_after_seconds", None)
-    headers = {"Retry-After": str(wait)} if wait else None
+    headers = {"Retry-After": str(wait)} if wait else {}
+    if challenge := getattr(error, "challenge", None):
+        headers["WWW-Authenticate"] = challenge
     field = getattr(error, "field", None)
     return problem_response(problem.status, problem.type, problem.title, str(error), field=field, headers=headers)
 
@@ -62,6 +65,9 @@ def add_handlers(app: FastAPI) -> None:
         return problem_response(error.status_code, kind, str(error.detail), str(error.detail), headers=headers)
 
     @app.exception_handler(Exception)
-    async def on_unforeseen(request: Request, error: Exception) -> Response:
-        _log.error("unforeseen error", path=request.url.path, error=repr(error), exc_info=error)
-        return problem_response(500, "internal", "Something went wrong here", "the error is in the service's log")
+    async def on_unforeseen(_request: Request, error: Exception) -> Response:
+        _log.error("unforeseen error", kind=type(error).__name__, exc_info=error)
+        headers = request_id_headers()  # this answer does not pass through the middleware that adds them
+        return problem_response(
+            500, "internal", "Something went wrong here", "the error is in the service's log", headers=headers
+        )

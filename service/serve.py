@@ -1,13 +1,14 @@
 """Run the service until it is told to stop."""
 
 import ipaddress
-import logging
-import sys
 
 import structlog
 import uvicorn
 
 from service.app import create_app
+from service.errors import SettingsError
+from service.keys import read_keys
+from service.logs import configure_logging
 from service.running import open_configured_space, open_service
 from service.settings import Settings
 
@@ -19,12 +20,8 @@ def serve(settings: Settings) -> None:
     Raises:
         ProjectError: the service cannot start; the message says why.
     """
-    configure_logging(settings.log_level)
-    if not is_loopback(settings.host):
-        structlog.get_logger(__name__).warning(
-            "listening beyond this machine without API keys: anyone who reaches the port can read and write",
-            host=settings.host,
-        )
+    configure_logging(settings.log_level, settings.log_format)
+    check_access(settings)
     service = open_service(settings, open_configured_space(settings))
     uvicorn.run(
         create_app(service, settings),
@@ -39,25 +36,30 @@ def serve(settings: Settings) -> None:
     )
 
 
+def check_access(settings: Settings) -> None:
+    """
+    Says at start who may do what.
+
+    Raises:
+        SettingsError: the service would be open to others than this machine, and nobody said that it may be.
+    """
+    keys, log = read_keys(settings), structlog.get_logger(__name__)
+    if not keys.is_open:
+        log.info("API keys are needed", admin_calls="on" if keys.has_admin else "off: no THAW_ADMIN_KEYS")
+    elif is_loopback(settings.host):
+        log.warning("no API keys: open to everyone on this machine, and to it alone; admin calls are off", host=settings.host)
+    elif settings.allow_open:
+        log.warning("no API keys: anyone who reaches the port can read and write; admin calls are off", host=settings.host)
+    else:
+        raise SettingsError(
+            f"THAW_HOST is {settings.host!r}, beyond this machine, and there is no API key: set THAW_READ_KEYS, THAW_WRITE_KEYS "
+            "and THAW_ADMIN_KEYS (or THAW_KEYS_FILE), or THAW_ALLOW_OPEN=true to let everyone in"
+        )
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach an address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def configure_logging(level: str) -> None:
-    """JSON lines on standard error, those of libraries from warnings upwards."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

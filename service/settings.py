@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import SettingsError
@@ -39,7 +39,16 @@ class Settings(BaseSettings):
         default_factory=dict,
         description='Encoders that lie elsewhere than in training, as JSON: `{"text": "sentence-text:/models/mine"}`.',
     )
+    read_keys: SecretStr = Field(SecretStr(""), description="API keys that may read, with commas between; 16 characters or more.")
+    write_keys: SecretStr = Field(SecretStr(""), description="API keys that may read and write.")
+    admin_keys: SecretStr = Field(SecretStr(""), description="API keys that may do everything; admin calls are off without one.")
+    keys_file: Path | None = Field(
+        None, description="A file of lines `THAW_WRITE_KEYS=...`, or a folder of files `thaw_write_keys` (Docker secrets)."
+    )
+    allow_open: bool = Field(False, description="Listen beyond this machine although there is no API key.")
+    metrics_open: bool = Field(False, description="`/metrics` needs no key; else a read key where there are keys.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`.")
+    log_format: str = Field("json", pattern="^(json|console)$", description="`json`, a line each, or `console` for people.")
 
 
 def read_settings() -> Settings:
@@ -49,7 +58,7 @@ def read_settings() -> Settings:
     Raises:
         SettingsError: a value is bad, or a THAW_ variable is none that Thaw knows; says which and why.
     """
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | {"THAW_CACHE_DIR", "THAW_URL"}
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {"THAW_CACHE_DIR", "THAW_URL", "THAW_API_KEY"}
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     if unknown:
         raise SettingsError(f"{unknown[0]} is no setting of Thaw; known are {', '.join(sorted(known))}")

@@ -7,17 +7,19 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from service.bodies import read_item
 from service.errors import InvalidField, UnknownItem
+from service.keys import Right
+from service.routes.access import require
 from service.routes.wiring import ServiceDep, documented
 from service.schemas import ItemAnswer, ItemBody, ItemsAnswer, PageQuery, check_id
 from service.space import Space
 from service.store.records import StoredItem
 
-router = APIRouter(tags=["items"])
+router = APIRouter(tags=["items"], dependencies=[Depends(require(Right.READ, to_change=Right.WRITE))])
 
 _FORM_SCHEMA = {
     "type": "object",

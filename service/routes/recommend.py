@@ -3,15 +3,17 @@
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
+from service.keys import Right
 from service.recommend import Wish
+from service.routes.access import require
 from service.routes.items import require_id
 from service.routes.wiring import ServiceDep, documented
 from service.schemas import RecommendAnswer, RecommendQuery
 
-router = APIRouter(tags=["recommend"])
+router = APIRouter(tags=["recommend"], dependencies=[Depends(require(Right.READ))])
 
 
 @router.get("/recommend/{user_id:path}", responses=documented(RecommendAnswer, 200, 404, 422, 503))

@@ -3,22 +3,26 @@
 import asyncio
 
 import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from service.catalogue import COLD
+from service.keys import Right
+from service.routes.access import NeedsForMetrics, require
 from service.routes.wiring import ServiceDep, documented
 
-router = APIRouter(tags=["state"])
+router = APIRouter(tags=["state"], dependencies=[Depends(require(Right.READ))])
+probes = APIRouter(tags=["state"], dependencies=[Depends(require(Right.OPEN))])
+metrics_router = APIRouter(tags=["state"], dependencies=[Depends(NeedsForMetrics(Right.READ))])
 
 
-@router.get("/health/live")
+@probes.get("/health/live")
 async def live() -> dict[str, str]:
     """The process answers."""
     return {"status": "alive"}
 
 
-@router.get("/health/ready", responses=documented(None, 200, 503))
+@probes.get("/health/ready", responses=documented(None, 200, 503))
 async def ready(service: ServiceDep) -> dict[str, object]:
     """The store answers, and everything in it can be recommended."""
     await asyncio.to_thread(service.store.ping)
@@ -54,7 +58,7 @@ async def model(service: ServiceDep) -> Response:
     return Response(orjson.dumps(body), media_type="application/json")
 
 
-@router.get("/metrics")
+@metrics_router.get("/metrics")
 async def metrics(service: ServiceDep) -> Response:
     """Counts and timings in Prometheus' text format."""
     measured = service.metrics

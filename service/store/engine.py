@@ -32,7 +32,7 @@ def lock_store(url: str) -> IO[bytes] | None:
 
 
 def open_engine(url: str) -> sa.Engine:
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(url, hide_parameters=True)  # what was written is nothing for a log
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _configure_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)

@@ -1,0 +1,69 @@
+"""
+What each route needs of whoever calls it.
+
+A router declares it once: `APIRouter(dependencies=[Depends(require(Right.READ, to_change=Right.WRITE))])`. A route
+that needs more declares that beside it: `dependencies=[Depends(require(Right.ADMIN))]`. The highest one counts.
+"""
+
+from fastapi import Request
+from fastapi.routing import APIRoute
+
+from service.keys import Keys, Right
+
+_READING = ("GET", "HEAD", "OPTIONS")
+
+
+class Needs:
+    """A dependency that lets a request pass or raises; it can be asked what it needs."""
+
+    def __init__(self, right: Right, to_change: Right | None = None) -> None:
+        self._right, self._to_change = right, right if to_change is None else to_change
+
+    def right_for(self, method: str) -> Right:
+        """The right that a method needs."""
+        return self._right if method in _READING else self._to_change
+
+    async def __call__(self, request: Request) -> None:
+        """
+        Raises:
+            AdminOff, UnknownKey, NotAllowed: it may not be done.
+        """
+        keys_of(request).require(self.right_for(request.method), sent_key(request))
+
+
+class NeedsForMetrics(Needs):
+    """As the settings say: a read key, or nothing."""
+
+    async def __call__(self, request: Request) -> None:
+        if not request.app.state.metrics_open:
+            await super().__call__(request)
+
+
+def require(right: Right, *, to_change: Right | None = None) -> Needs:
+    """
+    A dependency for a router or a route.
+
+    Args:
+        to_change: what methods other than GET need; the same when not given.
+    """
+    return Needs(right, to_change)
+
+
+def keys_of(request: Request) -> Keys:
+    """The keys that the app was started with."""
+    keys: Keys = request.app.state.keys
+    return keys
+
+
+def sent_key(request: Request) -> str | None:
+    """The key of `Authorization: Bearer ...`, else that of `X-API-Key`; None where there is neither."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    return request.headers.get("x-api-key")
+
+
+def declared_right(route: APIRoute, method: str) -> Right | None:
+    """The highest right that a route's dependencies declare for a method; None where none does."""
+    found = [needs.call.right_for(method) for needs in route.dependant.dependencies if isinstance(needs.call, Needs)]
+    return max(found, default=None)
