@@ -5,8 +5,8 @@ A router declares it once: `APIRouter(dependencies=[Depends(require(Right.READ, 
 that needs more declares that beside it: `dependencies=[Depends(require(Right.ADMIN))]`. The highest one counts.
 """
 
-from fastapi import Request
-from fastapi.routing import APIRoute
+from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from service.keys import Keys, Right
 
@@ -63,7 +63,12 @@ def sent_key(request: Request) -> str | None:
     return request.headers.get("x-api-key")
 
 
-def declared_right(route: APIRoute, method: str) -> Right | None:
-    """The highest right that a route's dependencies declare for a method; None where none does."""
-    found = [needs.call.right_for(method) for needs in route.dependant.dependencies if isinstance(needs.call, Needs)]
-    return max(found, default=None)
+def declared_rights(app: FastAPI) -> dict[tuple[str, str], Right | None]:
+    """By (method, path template): the highest right that a route's dependencies declare; None where none does."""
+    rights = {}
+    for route in iter_route_contexts(app.routes):
+        if isinstance(route.original_route, APIRoute):
+            needs = [dependency.call for dependency in route.dependant.dependencies if isinstance(dependency.call, Needs)]
+            for method in route.methods or ():
+                rights[method, str(route.path_format)] = max((one.right_for(method) for one in needs), default=None)
+    return rights
