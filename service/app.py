@@ -1,5 +1,6 @@
 """create_app: routes, errors and limits around a running service."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from service.keys import read_keys
 from service.limits import BodyLimit
 from service.observe import Observe
 from service.problems import add_handlers
+from service.recall import watch_recall
 from service.routes import items, recommend, state
 from service.running import Service
 from service.schemas import ProblemAnswer
@@ -21,7 +23,9 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        watch = asyncio.create_task(watch_recall(service, settings.recall_check_seconds))
         yield
+        watch.cancel()
         await service.close()
 
     app = FastAPI(

@@ -68,6 +68,7 @@ class Ingestor:
         """
         if self._under_way >= self._limit:
             raise Overloaded("the encoders", waiting=self._under_way)
+        received = time.perf_counter()
         self._under_way += 1
         try:
             item = self._to_stored(new, await self._read(new))
@@ -77,6 +78,9 @@ class Ingestor:
             change = await asyncio.wrap_future(self._store.put(item))
         assert isinstance(change, Put)
         self._metrics.ingested.labels("warm" if self._space.anchors.is_warm(new.item_id) else "cold").inc()
+        self._metrics.freshness.observe(time.perf_counter() - received)
+        if change.item.embedding is not None:
+            self._metrics.fusions.note(change.item.embedding.fusion)
         return change
 
     async def delete(self, item_id: str) -> None:

@@ -49,4 +49,6 @@ class Recommender:
             candidates = await asyncio.to_thread(
                 self._index.search, user.vector, wish.k, within=COLD if wish.cold_only else None, exclude=exclude
             )
+        if self._users.degraded:
+            self._metrics.degraded_answers.inc()
         return Recommendation(uuid.uuid4().hex, user.source, candidates, self._users.degraded)

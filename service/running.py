@@ -1,6 +1,7 @@
 """Everything that lives as long as the service, opened together and closed together."""
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -14,6 +15,7 @@ from service.recommend import Recommender
 from service.redis_cache import RedisUserCache
 from service.settings import Settings
 from service.space import Space, open_space
+from service.store.records import Change
 from service.store.store import Store
 from service.user_cache import LocalUserCache, UserCache
 from service.users import Users
@@ -58,7 +60,7 @@ def open_service(settings: Settings, space: Space) -> Service:
     metrics = Metrics()
     index = FlatIndex(space.tower.width)
     catalogue = Catalogue(space, index)
-    store = Store(settings.store_url, catalogue.apply, max_waiting=settings.store_waiting)
+    store = Store(settings.store_url, _measured(catalogue.apply, metrics), max_waiting=settings.store_waiting)
     try:
         catalogue.build(store)
     except BaseException:
@@ -72,10 +74,22 @@ def open_service(settings: Settings, space: Space) -> Service:
         waiting=settings.encode_waiting,
         max_pixels=settings.max_image_pixels,
     )
+    metrics.serve_space(space.version, space.manifest.recipe)
     users = Users(space, caches, metrics)
     recommender = Recommender(users, index, metrics)
     _log.info("ready to serve", space=space.version, items=len(index), seconds=round(time.monotonic() - start, 2))
     return Service(space, store, index, catalogue, ingestor, users, recommender, metrics)
+
+
+def _measured(apply: Callable[[Sequence[Change]], None], metrics: Metrics) -> Callable[[Sequence[Change]], None]:
+    """`apply`, with how many changes came together and how long they took noted."""
+
+    def measured(changes: Sequence[Change]) -> None:
+        metrics.writes.observe(len(changes))
+        with metrics.stages.labels("index").time():
+            apply(changes)
+
+    return measured
 
 
 def _make_caches(settings: Settings) -> tuple[UserCache, ...]:

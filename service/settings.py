@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     )
     allow_open: bool = Field(False, description="Listen beyond this machine although there is no API key.")
     metrics_open: bool = Field(False, description="`/metrics` needs no key; else a read key where there are keys.")
+    recall_check_seconds: float = Field(
+        300.0, gt=0, description="How often the index is compared with looking at every row (`thaw_index_recall`)."
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`.")
     log_format: str = Field("json", pattern="^(json|console)$", description="`json`, a line each, or `console` for people.")
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from random import Random
 
 import faiss
 import numpy as np
@@ -72,6 +73,21 @@ class FlatIndex:
             found = self._search_through_ties(query, k, allowed)
         found.sort(key=lambda candidate: (-candidate.score, tie_key(candidate.item_id)))
         return found[:k]
+
+    def search_exactly(self, query: FloatArray, k: int) -> list[Candidate]:
+        self._check(query)
+        self._drop_expired()
+        with self._lock.reading():
+            scores = self._block() @ query
+            rows = np.argpartition(-scores, k - 1)[:k] if 0 < k < len(scores) else np.arange(len(scores))
+            found = [Candidate(self._entries[row][0], float(scores[row])) for row in rows]
+        found.sort(key=lambda candidate: (-candidate.score, tie_key(candidate.item_id)))
+        return found[:k]
+
+    def sample(self, count: int, random: Random) -> FloatArray:
+        with self._lock.reading():
+            size = len(self._entries)
+            return self._block()[sorted(random.sample(range(size), min(count, size)))]
 
     def _drop_expired(self) -> None:
         """Takes out what has expired; nearly always this is one comparison."""

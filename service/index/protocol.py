@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from random import Random
 from typing import Protocol
 
 from model.content import FloatArray
@@ -65,4 +66,12 @@ class Index(Protocol):
         Raises:
             DimensionMismatch: the query is not (D,).
         """
+        ...
+
+    def search_exactly(self, query: FloatArray, k: int) -> list[Candidate]:
+        """The same by looking at every row without the index' own help: what `search` is measured against."""
+        ...
+
+    def sample(self, count: int, random: Random) -> FloatArray:
+        """Copies of up to `count` embeddings drawn at random, (n, D)."""
         ...

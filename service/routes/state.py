@@ -66,5 +66,6 @@ async def metrics(service: ServiceDep) -> Response:
     measured.cold_items.set(service.index.count(COLD))
     measured.encode_waiting.set(service.ingestor.waiting)
     measured.store_waiting.set(service.store.waiting)
+    measured.unplaced_items.set(service.catalogue.unplaced)
     measured.degraded.set(service.users.degraded)
     return Response(measured.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
