@@ -14,6 +14,7 @@ HOMES = {
     "redis": ("service/redis_cache.py",),
     "sqlalchemy": ("service/store/",),
     "httpx": ("service/client.py", "service/images.py", "model/fetch_image.py"),
+    "duckdb": ("model/plain/parquet.py",),
     "fastapi": ("service/app.py", "service/problems.py", "service/routes/"),
     "sentence_transformers": ("model/encoders/",),
     "transformers": ("model/encoders/",),

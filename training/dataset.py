@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from model.content import BoolArray
 from model.errors import ColdItemInTraining
 from model.features import Features
-from training.data.plain import DataFolder, InteractionTable
+from training.data.interactions import InteractionTable
+from training.data.plain import DataFolder
 from training.errors import NothingLeft
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from model.content import Content, Scalar
 from model.plain.bad_rows import BadRows
-from model.plain.tables import Row, find_table, read_rows
+from model.plain.tables import Row, find_table
 
 _OWN_COLUMNS = {"item_id", "title", "text", "image", "split"}
 
@@ -44,11 +44,11 @@ def read_items(folder: Path, bad: BadRows) -> list[CatalogueItem]:
     """
     table = find_table(folder, "items")
     items: dict[str, CatalogueItem] = {}
-    for number, row in read_rows(table, ["item_id"]):
+    for where, row in table.rows(["item_id"]):
         bad.rows += 1
-        item = _to_item(folder, row, f"line {number}", bad)
+        item = _to_item(folder, row, where, bad)
         if item is not None and item.item_id in items:
-            bad.drop("duplicate item_id", f"line {number}: {item.item_id}")
+            bad.drop("duplicate item_id", f"{where}: {item.item_id}")
         elif item is not None:
             items[item.item_id] = item
     return list(items.values())
@@ -82,7 +82,9 @@ def _find_image(folder: Path, name: str, named: str, bad: BadRows) -> Path | Non
 
 
 def read_word(value: object) -> str:
-    """A cell as text; blank where it is empty."""
+    """A cell as text; blank where it is empty. 7.0 reads `7`: whole-numbered ids often pass through tables as floats."""
+    if isinstance(value, float):
+        return "" if math.isnan(value) else str(int(value) if value.is_integer() else value)
     return "" if value is None else str(value).strip()
 
 

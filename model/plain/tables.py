@@ -1,43 +1,86 @@
-"""Rows of CSV and JSONL files, plain or gzipped, one at a time."""
+"""Rows of CSV, JSONL and Parquet files, or of folders of them, one at a time."""
 
 import csv
 import gzip
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeAlias, cast
 
 from model.plain.errors import ColumnMissing, FolderMissing, TableUnreadable
 
 Row: TypeAlias = dict[str, Any]
-SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
+SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 
 csv.field_size_limit(sys.maxsize)  # a film's plot may be longer than the module's 128 KiB
 
 
-def find_table(folder: Path, name: str) -> Path:
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The files that together are one table."""
+
+    root: Path
+    """The file, or the folder of them."""
+    files: tuple[Path, ...]
+
+    def rows(self, required: Sequence[str]) -> Iterator[tuple[str, Row]]:
+        """
+        Where each row stands, such as `line 3`, and the row. A line of JSONL that is no object comes as an empty row.
+
+        Raises:
+            ColumnMissing: a file's header, or a JSONL's first object, lacks a required column.
+            TableUnreadable: a file is not what its name says.
+        """
+        for path in self.files:
+            place = "" if path == self.root else f"{path.relative_to(self.root)} "
+            unit = "row" if path.suffix == ".parquet" else "line"
+            for number, row in _read_rows(path, required):
+                yield f"{place}{unit} {number}", row
+
+
+def find_table(folder: Path, name: str) -> Table:
     """
-    The folder's file of a table, whatever its format.
+    The folder's file of a table, or its folder of files, whatever their format.
+
+    Files of a folder are taken in the order of their paths; names that begin with `_` or `.` are passed over, as what
+    writes such folders puts its notes there.
 
     Raises:
         FolderMissing: there is none, or more than one.
+        TableUnreadable: among the files of a folder is one of another format.
     """
-    found = [folder / f"{name}{suffix}" for suffix in SUFFIXES if (folder / f"{name}{suffix}").is_file()]
+    found = [Table(path, (path,)) for suffix in SUFFIXES if (path := folder / f"{name}{suffix}").is_file()]
+    files = _files_below(folder / name)
+    if any(map(_is_table, files)):
+        found.append(Table(folder / name, tuple(files)))
     if len(found) != 1:
-        wanted = f"{name} table ({', '.join(name + suffix for suffix in SUFFIXES)})"
+        accepted = ", ".join([name + suffix for suffix in SUFFIXES] + [f"{name}/ with such files"])
+        wanted = f"{name} table ({accepted})"
         raise FolderMissing(folder, wanted if not found else f"single {name} table, but {len(found)} of them")
+    for path in found[0].files:
+        if not _is_table(path):
+            raise TableUnreadable(path, f"in {name}/ are accepted: {', '.join(SUFFIXES)}")
     return found[0]
 
 
-def read_rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, Row]]:
-    """
-    Line numbers and rows. A line of JSONL that is no object comes as an empty row.
+def _files_below(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not any(part.startswith(("_", ".")) for part in path.relative_to(folder).parts)
+    )
 
-    Raises:
-        ColumnMissing: a CSV's header, or a JSONL's first object, lacks a required column.
-        TableUnreadable: the file is not what its name says.
-    """
+
+def _is_table(path: Path) -> bool:
+    return path.name.endswith(SUFFIXES)
+
+
+def _read_rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, Row]]:
+    if path.suffix == ".parquet":
+        yield from _read_parquet(path, required)
+        return
     try:
         with _open(path) as file:
             yield from _read_csv(path, file, required) if ".csv" in path.suffixes else _read_jsonl(path, file, required)
@@ -49,6 +92,15 @@ def _open(path: Path) -> IO[str]:
     if path.suffix == ".gz":
         return cast(IO[str], gzip.open(path, "rt", encoding="utf-8-sig", newline=""))
     return path.open(encoding="utf-8-sig", newline="")
+
+
+def _read_parquet(path: Path, required: Sequence[str]) -> Iterator[tuple[int, Row]]:
+    from model.plain.parquet import read_parquet  # only who has such a file waits for DuckDB
+
+    columns, rows = read_parquet(path)
+    _require_columns(path, columns, required)
+    for number, values in enumerate(rows, start=1):
+        yield number, dict(zip(columns, values, strict=True))
 
 
 def _read_csv(path: Path, file: IO[str], required: Sequence[str]) -> Iterator[tuple[int, Row]]:
