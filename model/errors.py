@@ -79,12 +79,12 @@ class ImageUrlRefused(ContentError):
 
 
 class ImageFetchFailed(ContentError):
-    """No picture came from a URL; another try may do."""
+    """No picture came from a URL; another try may do. `answered`: the host did answer, with something else."""
 
     field = "image_url"
 
-    def __init__(self, host: str, reason: str) -> None:
-        self.host, self.reason = host, reason
+    def __init__(self, host: str, reason: str, *, answered: bool = False) -> None:
+        self.host, self.reason, self.answered = host, reason, answered
         super().__init__(f"the picture was not fetched from {host}: {reason}")
 
 

@@ -109,7 +109,7 @@ class ImageFetcher:
             if isinstance(answer, bytes):
                 return answer
             url = _parse(str(url.join(answer)))
-        raise ImageFetchFailed(url.host, f"more than {self._policy.max_redirects} redirects")
+        raise ImageFetchFailed(url.host, f"more than {self._policy.max_redirects} redirects", answered=True)
 
     async def _look_up(self, url: httpx.URL) -> Sequence[str]:
         host = url.raw_host.decode("ascii").rstrip(".").lower()
@@ -151,16 +151,16 @@ class ImageFetcher:
 
     async def _read(self, host: str, response: httpx.Response) -> bytes:
         if response.status_code != 200:
-            raise ImageFetchFailed(host, f"the host answered with status {response.status_code}")
+            raise ImageFetchFailed(host, f"the host answered with status {response.status_code}", answered=True)
         if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise ImageFetchFailed(host, "it came compressed, which was not asked for")
+            raise ImageFetchFailed(host, "it came compressed, which was not asked for", answered=True)
         data = bytearray()
         async for chunk in response.aiter_raw():
             data += chunk
             if len(data) > self._policy.max_bytes:
-                raise ImageFetchFailed(host, f"it is over the limit of {self._policy.max_bytes:,} bytes")
+                raise ImageFetchFailed(host, f"it is over the limit of {self._policy.max_bytes:,} bytes", answered=True)
         if not _looks_like_picture(data):
-            raise ImageFetchFailed(host, "what came is no JPEG, PNG or WebP")
+            raise ImageFetchFailed(host, "what came is no JPEG, PNG or WebP", answered=True)
         return bytes(data)
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, track
 
 from model.plain.bad_rows import BadRows
 from model.plain.errors import DataError
 from model.plain.items import CatalogueItem, read_items
+from model.plain.pictures import PictureCache, default_cache
 from service.client import CallFailed, Client
 
 
@@ -28,6 +29,9 @@ def ingest_folder(folder: Path, *, url: str, split: str | None, workers: int) ->
     """
     Posts the items of a folder, or of one split of it; a refused item does not stop the others.
 
+    Pictures named by URL are fetched here, not by the service. One that does not come is among the refused, and its item
+    is posted without it.
+
     Raises:
         DataError: the folder cannot be read, or has no such item.
         CallFailed: the service does not answer.
@@ -36,15 +40,26 @@ def ingest_folder(folder: Path, *, url: str, split: str | None, workers: int) ->
     items = [item for item in read_items(folder, bad) if split in (None, item.split)]
     if not items:
         raise DataError(f"{folder} holds no item" + (f" of the split {split!r}" if split else ""))
-    outcome = Outcome(
-        refused=[(where, reason) for reason, rows in bad.examples.items() if reason != "blank text" for where in rows]
-    )
     with Client(url) as client, ThreadPoolExecutor(workers) as pool:
         client.ready()
+        items = _fetch_pictures(items, bad)
+        outcome = Outcome(
+            refused=[(where, reason) for reason, rows in bad.examples.items() if reason != "blank text" for where in rows]
+        )
         done = _run(pool, client, items, 4 * workers)
         for item_id, answer in track(done, "ingesting", total=len(items), console=Console(stderr=True)):
             _note(outcome, item_id, answer)
     return outcome
+
+
+def _fetch_pictures(items: list[CatalogueItem], bad: BadRows) -> list[CatalogueItem]:
+    """The items with the pictures that their table names by URL; `thaw train` keeps them in the same place."""
+    pictures, failed = PictureCache(default_cache()), dict[str, str]()
+    if urls := pictures.missing(items):
+        with Progress(console=Console(stderr=True)) as progress:
+            task = progress.add_task("fetching pictures", total=len(urls))
+            failed = pictures.fetch(urls, lambda done: progress.advance(task, done))
+    return pictures.place(items, failed, bad)
 
 
 def _run(

@@ -20,8 +20,12 @@ from training.train import train
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
-Data = Annotated[Path, typer.Option("--data", help="A plain data folder: items and interactions tables, pictures.")]
-Cache = Annotated[Path | None, typer.Option(help="Where features are kept; default THAW_CACHE_DIR or ~/.cache/thaw.")]
+Data = Annotated[
+    Path, typer.Option("--data", help="A plain data folder: items and interactions tables (CSV, JSONL, Parquet), pictures.")
+]
+Cache = Annotated[
+    Path | None, typer.Option(help="Where features and fetched pictures are kept; default THAW_CACHE_DIR or ~/.cache/thaw.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Threshold = Annotated[float, typer.Option(help="A row of this value, or whose event_type weighs as much, is a positive.")]
 MaxBadShare = Annotated[float, typer.Option(help="Stop when more than this share of a table's rows is bad.")]

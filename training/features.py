@@ -1,7 +1,6 @@
 """Run the encoders once over a catalogue, and keep what they gave."""
 
 import hashlib
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,27 +17,24 @@ from model.errors import ContentError
 from model.features import Encoding, Features, row_to_bytes, rows_of_bytes
 from model.plain.bad_rows import BadRows
 from model.plain.items import CatalogueItem
+from model.plain.pictures import PictureCache, default_cache
 from training.progress import Reporter
 
 CHUNK = 64  # items between two commits to the cache: what an interruption may cost
-
-
-def default_cache() -> Path:
-    """`THAW_CACHE_DIR`, or `thaw` in the user's cache folder."""
-    own = os.environ.get("THAW_CACHE_DIR")
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(own) if own else Path(home) / "thaw"
 
 
 class FeatureCache:
     """
     Features by encoder and content: a picture seen under another id or in another run is not encoded again.
 
+    Beside them the pictures that were fetched.
+
     One SQLite file; several runs may share it.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.pictures = PictureCache(folder)
         self._database = sqlite3.connect(folder / "features.sqlite", timeout=60)
         self._database.execute("PRAGMA journal_mode=WAL").close()
         self._database.execute(
@@ -87,10 +83,12 @@ def encode_items(
     """
     The features of a catalogue, in its order, from the cache where they are there.
 
-    A picture that cannot be read is noted in `bad` and counts as missing; an item left with nothing
-    has no modality present.
+    Pictures named by URL are fetched first, if an encoder will look at them. A picture that does not come, or cannot
+    be read, is noted in `bad` and counts as missing; an item left with nothing has no modality present.
     """
     encoders = list(reader.encoders.values())
+    if any(encoder.spec.kind is Kind.IMAGE for encoder in encoders):
+        items = _fetch_pictures(items, cache.pictures, bad, reporter)
     names = [encoder_key(encoder) for encoder in encoders]
     rows: list[list[bytes | None]] = []
     with reporter.step("encoding content", len(items)) as advance:
@@ -103,6 +101,16 @@ def encode_items(
         tuple(_to_encoding(column, encoder) for column, encoder in zip(columns, encoders, strict=True)),
         np.array([[data is not None for data in row] for row in rows], np.bool_).reshape(len(rows), len(encoders)),
     )
+
+
+def _fetch_pictures(
+    items: Sequence[CatalogueItem], pictures: PictureCache, bad: BadRows, reporter: Reporter
+) -> Sequence[CatalogueItem]:
+    failed: dict[str, str] = {}
+    if urls := pictures.missing(items):
+        with reporter.step("fetching pictures", len(urls)) as advance:
+            failed = pictures.fetch(urls, advance)
+    return pictures.place(items, failed, bad)
 
 
 def encoder_key(encoder: Encoder) -> str:

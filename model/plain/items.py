@@ -23,6 +23,8 @@ class CatalogueItem:
     split: str
     """`warm`, `cold_val`, `cold_test`, or empty where the table does not say."""
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
+    image_url: str = ""
+    """Where the table names the picture by URL; `image` is its file once it was fetched (model/plain/pictures.py)."""
 
     def content(self) -> Content:
         """
@@ -61,24 +63,27 @@ def _to_item(folder: Path, row: Row, where: str, bad: BadRows) -> CatalogueItem 
         return None
     named = f"{where}: {item_id}"
     title, text = read_word(row.get("title")), read_word(row.get("text"))
-    image = _find_image(folder, read_word(row.get("image")), named, bad)
+    image, image_url = _find_image(folder, read_word(row.get("image")), named, bad)
     if not title and not text:
-        if image is None:
+        if image is None and not image_url:
             bad.drop("neither picture nor words", named)
             return None
         bad.remark("blank text", named)
     attributes = {name: value for name, value in row.items() if name not in _OWN_COLUMNS and _is_scalar(value)}
-    return CatalogueItem(item_id, title, text, image, read_word(row.get("split")), attributes)
+    return CatalogueItem(item_id, title, text, image, read_word(row.get("split")), attributes, image_url)
 
 
-def _find_image(folder: Path, name: str, named: str, bad: BadRows) -> Path | None:
-    if not name:
-        return None
+def _find_image(folder: Path, name: str, named: str, bad: BadRows) -> tuple[Path | None, str]:
+    """The picture's file, or its URL."""
+    scheme, colon, _ = name.partition("://")
+    if colon and scheme.lower() == "https":
+        return None, name
     path = folder / name
-    if path.is_file():
-        return path
-    bad.note("missing picture file", f"{named}: {name}")
-    return None
+    if name and not colon and path.is_file():
+        return path, ""
+    if name:
+        bad.note("picture is no file of the folder and no https URL" if colon else "missing picture file", f"{named}: {name}")
+    return None, ""
 
 
 def read_word(value: object) -> str:

@@ -14,22 +14,10 @@ from model.errors import ContentError, ImageFetchFailed, ImageUrlRefused
 from model.fetch_image import ImageFetcher, ImageUrlPolicy, fetch_image
 from model.public_address import is_public
 from tests.fakes import draw_jpeg
+from tests.internet import PUBLIC, Internet
 
-PUBLIC = "93.184.215.14"
 PICTURE = draw_jpeg()
 pytestmark = pytest.mark.anyio
-
-
-class Internet(httpx.AsyncBaseTransport):
-    """Answers by host and path; keeps what was asked, and from which address."""
-
-    def __init__(self, answers: dict[str, Callable[[], httpx.Response]]) -> None:
-        self.answers, self.asked, self.requests = answers, list[str](), list[httpx.Request]()
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(f"{request.url.host} {request.headers['host']}{request.url.raw_path.decode()}")
-        self.requests.append(request)
-        return self.answers[request.headers["host"] + request.url.path]()
 
 
 def picture() -> httpx.Response:
