@@ -7,7 +7,7 @@ TORCH_INDEX_URL ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo stop venv test test-fast lint format clean
+.PHONY: help demo stop venv test test-fast lint openapi format clean
 
 help:
 	@echo "make demo       generate a catalogue, train, serve on port $(PORT), ingest, recommend; leaves the service running"
@@ -15,6 +15,7 @@ help:
 	@echo "make test       all tests that a fresh machine can run"
 	@echo "make test-fast  only those that take no seconds"
 	@echo "make lint       ruff and mypy --strict"
+	@echo "make openapi    write openapi.json anew, after a change of the API"
 	@echo "make venv       only install (TORCH=cuda for torch's CUDA build)"
 	@echo "make clean      remove the virtual environment and the demo's files"
 
@@ -36,6 +37,9 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
+
+openapi: .venv/installed
+	$(BIN)/thaw openapi --out openapi.json
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix .

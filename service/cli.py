@@ -1,5 +1,6 @@
 """The command line: `thaw`."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -73,6 +74,14 @@ def demo(
         stop_demo(folder)
     else:
         run_demo(folder, port)
+
+
+@app.command()
+def openapi(out: Annotated[Path, typer.Option(help="The file to write.")] = Path("openapi.json")) -> None:
+    """Write the OpenAPI document of the API, as `/openapi.json` answers it."""
+    from service.app import openapi_document
+
+    out.write_text(json.dumps(openapi_document(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 @app.command(**_OFFLINE)  # type: ignore[arg-type]

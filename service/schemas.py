@@ -132,12 +132,14 @@ class ItemFusion(BaseModel):
 class ItemAnswer(ItemFusion):
     """An item as it is served."""
 
-    item_id: str
-    title: str
-    text: str
-    attributes: dict[str, Any]
+    item_id: str = Field(description="Your id of it.")
+    title: str = Field(description="Its name; empty where there is none.")
+    text: str = Field(description="What is said of it; empty where nothing is.")
+    attributes: dict[str, Any] = Field(description="As they were posted.")
     state: State = Field(description="`warm`: the checkpoint learned it from interactions. `cold`: known by its content.")
-    embedding_source: Literal["learned", "content"]
+    embedding_source: Literal["learned", "content"] = Field(
+        description="What its embedding comes from: `learned` from interactions, or its `content`."
+    )
     space: str = Field(description="Version of the checkpoint whose space it lies in.")
     created_at: str = Field(description="UTC, ISO 8601.")
     updated_at: str = Field(description="UTC, ISO 8601.")
@@ -147,26 +149,26 @@ class ItemAnswer(ItemFusion):
 class ItemsAnswer(BaseModel):
     """A page of the catalogue, by item id."""
 
-    items: list[ItemAnswer]
+    items: list[ItemAnswer] = Field(description="In the order of item ids.")
     next_cursor: str | None = Field(description="Null on the last page.")
 
 
 class RecommendedItem(BaseModel):
     """One of a list."""
 
-    item_id: str
+    item_id: str = Field(description="Your id of it.")
     score: float = Field(description="Inner product of the embeddings; comparable within this list only.")
-    state: State
+    state: State = Field(description="`warm`: the checkpoint learned it from interactions. `cold`: known by its content.")
 
 
 class RecommendAnswer(BaseModel):
     """The items whose embeddings agree most with the user's, best first."""
 
-    user_id: str
-    space: str
+    user_id: str = Field(description="Whom the list is for.")
+    space: str = Field(description="Version of the checkpoint whose embeddings ranked.")
     source: Literal["user", "prior"] = Field(description="Whose embedding ranked: this user's, or the prior user's.")
     recommendation_id: str = Field(description="Names this list.")
-    items: list[RecommendedItem]
+    items: list[RecommendedItem] = Field(description="At most `k`, best first.")
     degraded: bool = Field(description="A cache is out of order: the list is right, and took longer.")
 
 
@@ -174,7 +176,7 @@ class ProblemAnswer(BaseModel):
     """An error, as RFC 9457 has it."""
 
     type: str = Field(description="Stable: `urn:thaw:problem:...`.", examples=["urn:thaw:problem:unknown-user"])
-    title: str
-    status: int
+    title: str = Field(description="What kind of error it is, in words.")
+    status: int = Field(ge=400, le=599, description="The HTTP status.")
     detail: str = Field(description="What was wrong, and what would be accepted.")
     field: str | None = Field(None, description="The field it is about.")

@@ -15,7 +15,7 @@ HOMES = {
     "sqlalchemy": ("service/store/",),
     "httpx": ("service/client.py", "service/images.py", "model/fetch_image.py"),
     "duckdb": ("model/plain/parquet.py",),
-    "fastapi": ("service/app.py", "service/problems.py", "service/routes/"),
+    "fastapi": ("service/app.py", "service/openapi.py", "service/problems.py", "service/routes/"),
     "sentence_transformers": ("model/encoders/",),
     "transformers": ("model/encoders/",),
     "torch": ("model/", "training/"),

@@ -25,9 +25,9 @@ _FORM_SCHEMA = {
     "type": "object",
     "required": ["item_id"],
     "properties": {
-        "item_id": {"type": "string"},
-        "title": {"type": "string"},
-        "text": {"type": "string"},
+        "item_id": {"type": "string", "description": "Your id of it: 1 to 256 bytes of UTF-8, no control characters."},
+        "title": {"type": "string", "maxLength": 1000, "description": "Its name."},
+        "text": {"type": "string", "maxLength": 100_000, "description": "What is said of it."},
         "attributes": {"type": "string", "description": "A JSON object."},
         "image": {"type": "string", "format": "binary", "description": "A JPEG, PNG or WebP file."},
     },

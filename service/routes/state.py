@@ -4,25 +4,26 @@ import asyncio
 
 import orjson
 from fastapi import APIRouter, Depends
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 
 from service.catalogue import COLD
 from service.keys import Right
 from service.routes.access import NeedsForMetrics, require
 from service.routes.wiring import ServiceDep, documented
+from service.state_schemas import LiveAnswer, ModelAnswer, ReadyAnswer
 
 router = APIRouter(tags=["state"], dependencies=[Depends(require(Right.READ))])
 probes = APIRouter(tags=["state"], dependencies=[Depends(require(Right.OPEN))])
 metrics_router = APIRouter(tags=["state"], dependencies=[Depends(NeedsForMetrics(Right.READ))])
 
 
-@probes.get("/health/live")
+@probes.get("/health/live", responses=documented(LiveAnswer, 200))
 async def live() -> dict[str, str]:
     """The process answers."""
     return {"status": "alive"}
 
 
-@probes.get("/health/ready", responses=documented(None, 200, 503))
+@probes.get("/health/ready", responses=documented(ReadyAnswer, 200, 503))
 async def ready(service: ServiceDep) -> dict[str, object]:
     """The store answers, and everything in it can be recommended."""
     await asyncio.to_thread(service.store.ping)
@@ -35,7 +36,7 @@ async def ready(service: ServiceDep) -> dict[str, object]:
     }
 
 
-@router.get("/model")
+@router.get("/model", responses=documented(ModelAnswer, 200))
 async def model(service: ServiceDep) -> Response:
     """The checkpoint that serves: what it was trained on, with which encoders, and how good it was."""
     manifest = service.space.manifest
@@ -58,7 +59,7 @@ async def model(service: ServiceDep) -> Response:
     return Response(orjson.dumps(body), media_type="application/json")
 
 
-@metrics_router.get("/metrics")
+@metrics_router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(service: ServiceDep) -> Response:
     """Counts and timings in Prometheus' text format."""
     measured = service.metrics

@@ -23,8 +23,12 @@ ServiceDep = Annotated[Service, Depends(get_service)]
 def documented(model: type[BaseModel] | None, good: int, *problems: int) -> dict[int | str, dict[str, Any]]:
     """A route's answers for the OpenAPI document: the good one, and problems by status."""
     answers: dict[int | str, dict[str, Any]] = {good: {"model": model} if model else {"description": "Done."}}
+    return answers | {status: problem_answer(status) for status in problems}
+
+
+def problem_answer(status: int) -> dict[str, Any]:
+    """How a status is documented: each problem of the table that has it, by the end of its `type`."""
+    found = {(problem.type, problem.title) for problem in PROBLEMS.values() if problem.status == status}
+    said = "; ".join(f"`{kind}`: {title}" for kind, title in sorted(found))
     schema = {"$ref": f"#/components/schemas/{ProblemAnswer.__name__}"}
-    for status in problems:
-        titles = sorted({problem.title for problem in PROBLEMS.values() if problem.status == status})
-        answers[status] = {"description": "; ".join(titles), "content": {MEDIA_TYPE: {"schema": schema}}}
-    return answers
+    return {"description": said, "content": {MEDIA_TYPE: {"schema": schema}}}

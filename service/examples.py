@@ -1,0 +1,43 @@
+"""Examples of requests for the OpenAPI document: a test sends each of them to a running service."""
+
+from typing import Any
+
+PATH_PARAMETERS: dict[str, dict[str, Any]] = {
+    "item_id": {
+        "description": "Your id of an item: 1 to 256 bytes of UTF-8, no control characters; percent-encoded in a path.",
+        "example": "mug-17",
+    },
+    "user_id": {
+        "description": "Your id of a user: 1 to 256 bytes of UTF-8, no control characters; percent-encoded in a path.",
+        "example": "words-sailing-01",
+    },
+}
+
+# A PNG of 16 by 16 blue pixels.
+_BLUE = "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAGklEQVR42mPUiDrBQApgYiARjGoY1TB0NAAAI7gBavYfh54AAAAASUVORK5CYII="
+
+# By method and path, then by the body's content type: OpenAPI's own form.
+EXAMPLES: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
+    ("post", "/items"): {
+        "application/json": {
+            "both": {
+                "summary": "Words and a picture",
+                "value": {
+                    "item_id": "mug-17",
+                    "title": "Sailboat mug",
+                    "text": "Rope, canvas and salt wind around a harbour lighthouse.",
+                    "image_base64": _BLUE,
+                    "attributes": {"price": 12.5, "in_stock": True},
+                },
+            },
+            "words": {"summary": "Only words", "value": {"item_id": "mug-18", "title": "Sailboat mug"}},
+            "picture": {"summary": "Only a picture", "value": {"item_id": "mug-19", "image_base64": _BLUE}},
+        },
+        "multipart/form-data": {
+            "form": {
+                "summary": "A form; `image` would be a file",
+                "value": {"item_id": "mug-20", "title": "Sailboat mug", "attributes": '{"price": 12.5}'},
+            }
+        },
+    },
+}

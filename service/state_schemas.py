@@ -1,0 +1,46 @@
+"""Answers about the service itself."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+
+class LiveAnswer(BaseModel):
+    """The process answers."""
+
+    status: Literal["alive"] = Field(description="Always `alive`: else there is no answer.")
+
+
+class ReadyAnswer(BaseModel):
+    """The service answers for its store and its index."""
+
+    status: Literal["ready"] = Field(description="Always `ready`: else the answer is a problem, 503.")
+    space: str = Field(description="Version of the checkpoint that serves.", examples=["cbfb09387638"])
+    items: int = Field(ge=0, description="Items that can be recommended.")
+    unplaced_items: int = Field(ge=0, description="Items in the store that this checkpoint cannot read: post them again.")
+    degraded: bool = Field(description="A cache is out of order: answers are right, and take longer.")
+
+
+class ServedEncoder(BaseModel):
+    """One encoder as it serves."""
+
+    name: str = Field(description="As `--encoder` chooses it in training.")
+    fingerprint: str = Field(description="Hash of its files and its preprocessing: what makes it the encoder of training.")
+    dim: int = Field(ge=1, description="Numbers in one of its feature vectors.")
+    backend: str = Field(description="What computes it here.")
+
+
+class ModelAnswer(BaseModel):
+    """The checkpoint that serves: what it was trained on, with which encoders, and how good it was."""
+
+    space: str = Field(description="Its version: a hash of its manifest.", examples=["cbfb09387638"])
+    recipe: dict[str, Any] = Field(description="The recipe's name, its every number, and how healthy its mixture was.")
+    network: dict[str, Any] = Field(description="The network's shape: width, views, experts.")
+    encoders: dict[str, ServedEncoder] = Field(description="By modality.")
+    fields: dict[str, list[str]] = Field(description="By modality of words: the fields of an item that it reads.")
+    missing_policy: str = Field(description="What becomes of a missing modality.")
+    dataset: dict[str, Any] = Field(description="Fingerprint and counts of the training data.")
+    events_through: int | None = Field(description="Where training's events end; null for other data.")
+    metrics: dict[str, Any] = Field(description="How well it ranked held-out cold items: each in [0, 1] but the counts.")
+    libraries: dict[str, str] = Field(description="Versions of the libraries that trained it.")
+    users: int = Field(ge=0, description="Users that it knows.")
