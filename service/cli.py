@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,13 +24,10 @@ def serve(
 ) -> None:
     """Serve a checkpoint over HTTP; settings come from THAW_ variables."""
     settings = read_settings()
-    if train_demo:
-        from service.demo import train_demo_checkpoint
-
-        train_demo_checkpoint(settings.checkpoint)
+    from service.demo import train_demo_checkpoint
     from service.serve import serve as run  # torch and FAISS take seconds to import: not for --help
 
-    run(settings)
+    run(settings, first=partial(train_demo_checkpoint, settings.checkpoint) if train_demo else None)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Run the service until it is told to stop."""
 
 import ipaddress
+from collections.abc import Callable
 
 import structlog
 import uvicorn
@@ -13,15 +14,20 @@ from service.running import open_configured_space, open_service
 from service.settings import Settings
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, first: Callable[[], None] | None = None) -> None:
     """
     Serves until SIGINT or SIGTERM, then finishes what it has taken.
+
+    Args:
+        first: done once it is clear that the service may listen, before the checkpoint is read.
 
     Raises:
         ProjectError: the service cannot start; the message says why.
     """
     configure_logging(settings.log_level, settings.log_format)
     check_access(settings)
+    if first is not None:
+        first()
     service = open_service(settings, open_configured_space(settings))
     uvicorn.run(
         create_app(service, settings),
