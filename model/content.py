@@ -1,5 +1,6 @@
 """What an item shows of itself."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -20,6 +21,20 @@ class Content:
     text: str = ""
     image: bytes | None = None
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
+    more_images: tuple[bytes, ...] = ()
+    """Further pictures of it; their features and the first one's are averaged."""
+
+    @property
+    def pictures(self) -> tuple[bytes, ...]:
+        """All of its pictures."""
+        return (*(() if self.image is None else (self.image,)), *self.more_images)
+
+    @property
+    def pictures_hash(self) -> str:
+        """SHA-256 over its pictures' bytes in their order, hexadecimal; empty where there is none."""
+        if not self.pictures:
+            return ""
+        return hashlib.sha256(b"".join(hashlib.sha256(picture).digest() for picture in self.pictures)).hexdigest()
 
     def words(self, fields: Sequence[str]) -> str:
         """

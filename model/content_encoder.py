@@ -1,19 +1,32 @@
 """ContentEncoder: raw content in, features out."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeAlias
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from model.content import BoolArray, Content
-from model.encoders.picture import MAX_PIXELS, decode_image
+from model.content import Content
+from model.encoders.picture import MAX_PIXELS, Picture, decode_image
 from model.encoders.spec import Encoder, Kind, Raw
 from model.errors import NothingPresent
-from model.features import Encoding, Features, spread_rows
+from model.features import Encoding, Features, mean_rows, spread_rows
 
-Prepared: TypeAlias = tuple[Raw | None, ...]
-"""What each modality's encoder will read of an item, in the network's order; None where missing."""
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An item whose content is decoded."""
+
+    raws: tuple[tuple[Raw, ...], ...]
+    """What each modality's encoder will read, in the network's order: nothing where missing, several pictures become one mean."""
+    pictures: tuple[Picture, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no encoder has anything to read."""
+        return not any(self.raws)
 
 
 class ContentEncoder:
@@ -35,30 +48,41 @@ class ContentEncoder:
         self.fields = {name: tuple(fields[name]) for name in encoders}
         self._lanes = ThreadPoolExecutor(len(Kind), thread_name_prefix="encoder")
 
-    def prepare(self, content: Content, max_pixels: int = MAX_PIXELS) -> Prepared:
+    def inputs(self, content: Content) -> dict[str, str]:
+        """By modality that the item has: the hash of what its encoder reads. Equal hashes, equal features."""
+        read = {
+            name: content.pictures_hash if encoder.spec.kind is Kind.IMAGE else _hash(content.words(self.fields[name]))
+            for name, encoder in self.encoders.items()
+        }
+        return {name: found for name, found in read.items() if found}
+
+    def prepare(self, content: Content, max_pixels: int = MAX_PIXELS, known: Collection[str] = ()) -> Prepared:
         """
-        Decodes an item's picture and joins its words.
+        Decodes an item's pictures and joins its words.
+
+        Args:
+            known: modalities of which the features are there already; nothing is prepared for them.
 
         Raises:
             NothingPresent: neither a picture nor a word that an encoder reads.
             UnreadableImage, ImageTooLarge: there is a picture, and it cannot be used.
         """
-        image = None if content.image is None else decode_image(content.image, max_pixels)
-        prepared = tuple(
-            image if encoder.spec.kind is Kind.IMAGE else content.words(self.fields[name]) or None
-            for name, encoder in self.encoders.items()
+        decoded = any(self.encoders[name].spec.kind is Kind.IMAGE for name in known)
+        pictures = () if decoded else tuple(decode_image(picture, max_pixels) for picture in content.pictures)
+        prepared = Prepared(
+            tuple(() if name in known else self._raws(name, content, pictures) for name in self.encoders), pictures
         )
-        if all(raw is None for raw in prepared):
+        if prepared.is_empty and not known:
             raise NothingPresent
         return prepared
 
     def encode(self, items: Sequence[Prepared]) -> Features:
         """The features of B prepared items: one call of each encoder for all that it can read."""
-        present = np.array([[raw is not None for raw in item] for item in items], np.bool_)
-        present = present.reshape(len(items), len(self.encoders))
-        encoded = self.run([[raw for item in items if (raw := item[m]) is not None] for m in range(len(self.encoders))])
-        columns = [_spread(encoding, present[:, m]) for m, encoding in enumerate(encoded)]
-        return Features(tuple(columns), present)
+        counts = np.array([[len(raws) for raws in item.raws] for item in items], np.intp)
+        counts = counts.reshape(len(items), len(self.encoders))
+        encoded = self.run([[raw for item in items for raw in item.raws[m]] for m in range(len(self.encoders))])
+        columns = [_gather(encoding, counts[:, m]) for m, encoding in enumerate(encoded)]
+        return Features(tuple(columns), counts > 0)
 
     def run(self, raws: Sequence[Sequence[Raw]]) -> list[Encoding]:
         """
@@ -74,10 +98,24 @@ class ContentEncoder:
         found = {at: encoding for lane in lanes.values() for at, encoding in lane.result().items()}
         return [found[at] for at in range(len(raws))]
 
+    def _raws(self, name: str, content: Content, pictures: tuple[Picture, ...]) -> tuple[Raw, ...]:
+        if self.encoders[name].spec.kind is Kind.IMAGE:
+            return pictures
+        words = content.words(self.fields[name])
+        return (words,) if words else ()
+
     def _run_lane(self, kind: Kind, raws: Sequence[Sequence[Raw]]) -> dict[int, Encoding]:
         mine = [(at, encoder) for at, encoder in enumerate(self.encoders.values()) if encoder.spec.kind is kind]
         return {at: encoder.encode(raws[at]) for at, encoder in mine}
 
 
-def _spread(encoding: Encoding, present: BoolArray) -> Encoding:
-    return encoding if present.all() else spread_rows(encoding, np.flatnonzero(present), len(present))
+def _gather(encoding: Encoding, counts: NDArray[np.intp]) -> Encoding:
+    """(B, d) features of items that have so many rows each, those that have none as zeros."""
+    rows = np.flatnonzero(counts)
+    if (counts > 1).any():
+        encoding = mean_rows(encoding, counts[rows])
+    return encoding if len(rows) == len(counts) else spread_rows(encoding, rows, len(counts))
+
+
+def _hash(words: str) -> str:
+    return hashlib.sha256(words.encode()).hexdigest() if words else ""

@@ -66,6 +66,26 @@ def spread_rows(encoding: Encoding, rows: NDArray[np.intp], size: int) -> Encodi
     return values
 
 
+def mean_rows(encoding: Encoding, counts: NDArray[np.intp]) -> Encoding:
+    """
+    Means of runs of rows, of length 1 again as encoders give them.
+
+    Args:
+        encoding: (N, d) rows of length 1.
+        counts: (B,) int, 1 or more: how many rows each run has; they sum to N.
+
+    Returns:
+        (B, d) float32; zeros where a run's rows cancel each other out.
+    """
+    owners = np.repeat(np.arange(len(counts)), counts)
+    places = (np.ones(len(owners), np.float32), (owners, np.arange(len(owners))))
+    total = sp.csr_array(places, shape=(len(counts), len(owners))) @ encoding
+    lengths = np.sqrt(np.asarray((total * total).sum(axis=1)))
+    scale = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    scaled = sp.diags_array(scale) @ total
+    return sp.csr_array(scaled, dtype=np.float32) if sp.issparse(scaled) else scaled.astype(np.float32)
+
+
 def row_to_bytes(encoding: Encoding, row: int) -> bytes:
     """One item's features as stores and caches keep them: float32s, of a sparse row after their int32 positions."""
     if not sp.issparse(encoding):

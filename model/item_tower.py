@@ -1,7 +1,7 @@
 """ItemTower: raw content in, features, embeddings out, as numpy arrays."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from model.content import BoolArray, Content, FloatArray
 from model.content_encoder import ContentEncoder, Prepared
 from model.encoders.picture import MAX_PIXELS
-from model.encoders.spec import Encoder
+from model.encoders.spec import Encoder, Kind
 from model.errors import DimensionMismatch
 from model.features import Features
 from model.mamex import Mamex
@@ -66,9 +66,18 @@ class ItemTower:
         """The encoders' fingerprints, by modality in the network's order."""
         return {name: encoder.spec.fingerprint for name, encoder in self._reader.encoders.items()}
 
-    def prepare(self, content: Content, max_pixels: int = MAX_PIXELS) -> Prepared:
+    @property
+    def picture_modalities(self) -> frozenset[str]:
+        """The modalities that are made of pictures."""
+        return frozenset(name for name, encoder in self._reader.encoders.items() if encoder.spec.kind is Kind.IMAGE)
+
+    def inputs(self, content: Content) -> dict[str, str]:
+        """Hashes of what the encoders would read of an item; see `ContentEncoder.inputs`."""
+        return self._reader.inputs(content)
+
+    def prepare(self, content: Content, max_pixels: int = MAX_PIXELS, known: Collection[str] = ()) -> Prepared:
         """What the encoders will read of an item; see `ContentEncoder.prepare`."""
-        return self._reader.prepare(content, max_pixels)
+        return self._reader.prepare(content, max_pixels, known)
 
     def encode(self, items: Sequence[Prepared]) -> Features:
         """The features of B prepared items."""

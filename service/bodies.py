@@ -1,59 +1,147 @@
-"""An item out of a request's body, JSON or multipart."""
+"""Items, and changes of items, out of requests' bodies."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from model.errors import ProjectError
+from service.drafts import ItemChanges, NewItem
 from service.errors import BadRequest, InvalidField, MalformedBody, UnsupportedContentType
-from service.ingest import NewItem
+from service.item_schemas import MAX_BATCH_ITEMS, ItemPatch
 from service.problems import to_invalid_field
-from service.schemas import ItemBody
+from service.schemas import MAX_PICTURES, ItemBody
 
-_FORM_FIELDS = {"item_id", "title", "text", "attributes", "image"}
+JSON, FORM, NDJSON, MERGE_PATCH = (
+    "application/json",
+    "multipart/form-data",
+    "application/x-ndjson",
+    "application/merge-patch+json",
+)
+_FORM_FIELDS = {"item_id", "title", "text", "attributes", "published_at", "expires_at", "image_url", "image"}
+_OFF_LOOP_BYTES = 2**18  # a larger body is parsed by a thread: the event loop has others to answer
+BodyModel = TypeVar("BodyModel", bound=BaseModel)
+Parsed = TypeVar("Parsed")
+
+
+class BadItem:
+    """What stands in a batch where an item should."""
+
+    def __init__(self, item_id: str | None, error: ProjectError) -> None:
+        self.item_id, self.error = item_id, error
 
 
 async def read_item(request: Request) -> NewItem:
     """
+    The item of a JSON or multipart body.
+
     Raises:
         UnsupportedContentType, MalformedBody, InvalidField: the body is no item; each says why.
     """
+    if _content_type(request, JSON, FORM) == FORM:
+        return await _read_form(request)
+    return await _parse(await request.body(), lambda body: _to_item(_parse_json(body, "body"), ()))
+
+
+async def read_changes(request: Request) -> ItemChanges:
+    """The changes of a JSON body; raises as `read_item` does."""
+    _content_type(request, JSON, MERGE_PATCH)
+    return await _parse(await request.body(), lambda body: _validate(ItemPatch, _parse_json(body, "body")).to_changes())
+
+
+async def read_batch(request: Request) -> list[NewItem | BadItem]:
+    """
+    The items of a JSON or NDJSON body; one that is bad does not spoil the others.
+
+    Raises:
+        UnsupportedContentType, MalformedBody, InvalidField: the body is no batch, or has too many items.
+    """
+    kind = _content_type(request, JSON, NDJSON)
+    return await _parse(await request.body(), _parse_lines if kind == NDJSON else _parse_list)
+
+
+def is_ndjson(request: Request) -> bool:
+    """Whether the body came as lines, and the answer goes as lines."""
+    return _content_type(request, JSON, NDJSON) == NDJSON
+
+
+def _content_type(request: Request, *accepted: str) -> str:
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
-    if kind == "application/json":
-        return _to_item(_parse_json(await request.body(), "body"), None)
-    if kind == "multipart/form-data":
-        return await _read_form(request)
-    raise UnsupportedContentType(content_type)
+    if kind not in accepted:
+        raise UnsupportedContentType(content_type, accepted)
+    return kind
+
+
+async def _parse(body: bytes, parse: Callable[[bytes], Parsed]) -> Parsed:
+    return parse(body) if len(body) < _OFF_LOOP_BYTES else await asyncio.to_thread(parse, body)
+
+
+def _parse_list(body: bytes) -> list[NewItem | BadItem]:
+    parsed = _parse_json(body, "body")
+    if not isinstance(parsed, dict) or parsed.keys() != {"items"} or not isinstance(parsed["items"], list):
+        raise InvalidField("body", 'it must be {"items": [...]} and nothing else')
+    _check_number(len(parsed["items"]))
+    return [_to_entry(fields) for fields in parsed["items"]]
+
+
+def _parse_lines(body: bytes) -> list[NewItem | BadItem]:
+    lines = [line for line in body.split(b"\n") if line.strip()]
+    _check_number(len(lines))
+    return [_to_line_entry(line) for line in lines]
+
+
+def _check_number(items: int) -> None:
+    if not 1 <= items <= MAX_BATCH_ITEMS:
+        raise InvalidField("items", f"a batch has 1 to {MAX_BATCH_ITEMS:,} items, this one {items:,}")
+
+
+def _to_line_entry(line: bytes) -> NewItem | BadItem:
+    try:
+        return _to_entry(_parse_json(line, "body"))
+    except BadRequest as error:
+        return BadItem(None, error)
+
+
+def _to_entry(fields: object) -> NewItem | BadItem:
+    try:
+        return _to_item(fields, ())
+    except BadRequest as error:
+        item_id = fields.get("item_id") if isinstance(fields, dict) else None
+        return BadItem(item_id if isinstance(item_id, str) else None, error)
 
 
 async def _read_form(request: Request) -> NewItem:
     try:
-        async with request.form(max_files=1, max_fields=len(_FORM_FIELDS), max_part_size=2**20) as form:
-            fields, image = await _split_form(form)
+        async with request.form(max_files=MAX_PICTURES, max_fields=len(_FORM_FIELDS), max_part_size=2**20) as form:
+            fields, images = await _split_form(form)
     except HTTPException as error:
         raise MalformedBody(str(error.detail)) from error
     if "attributes" in fields:
         fields["attributes"] = _parse_json(str(fields["attributes"]).encode("utf-8", "surrogatepass"), "attributes")
-    return _to_item(fields, image)
+    return _to_item(fields, images)
 
 
-async def _split_form(form: FormData) -> tuple[dict[str, object], bytes | None]:
+async def _split_form(form: FormData) -> tuple[dict[str, object], tuple[bytes, ...]]:
     fields: dict[str, object] = {}
-    image = None
+    images = []
     for name, value in form.multi_items():
         if name not in _FORM_FIELDS:
             raise InvalidField(name, f"no such field; accepted are {', '.join(sorted(_FORM_FIELDS))}")
         if (name == "image") != isinstance(value, UploadFile):
             raise InvalidField(name, "`image` must be a file, and every other field text")
-        if name in fields or (name == "image" and image is not None):
+        if name in fields:
             raise InvalidField(name, "it is given more than once")
         if isinstance(value, UploadFile):
-            image = await value.read()
+            images.append(await value.read())
         else:
             fields[name] = value
-    return fields, image
+    return fields, tuple(images)
 
 
 def _parse_json(data: bytes, field: str) -> object:
@@ -64,10 +152,16 @@ def _parse_json(data: bytes, field: str) -> object:
         raise problem if field == "body" else InvalidField(field, f"it is not JSON ({error})") from error
 
 
-def _to_item(fields: object, image: bytes | None) -> NewItem:
+def _validate(kind: type[BodyModel], fields: object) -> BodyModel:
     try:
-        body = ItemBody.model_validate(fields)
+        return kind.model_validate(fields)
     except ValidationError as error:
         raise to_invalid_field(error) from error
-    picture = body.image_base64 if image is None else image
-    return NewItem(body.item_id, body.title, body.text, picture, body.attributes)
+
+
+def _to_item(fields: object, files: tuple[bytes, ...]) -> NewItem:
+    body = _validate(ItemBody, fields)
+    pictures, urls = (*files, *body.pictures()), body.urls()
+    if len(pictures) + len(urls) > MAX_PICTURES:
+        raise InvalidField("image", f"an item has at most {MAX_PICTURES} pictures, this one {len(pictures) + len(urls)}")
+    return NewItem(body.item_id, body.title, body.text, pictures, body.attributes, urls, body.published_at, body.expires_at)

@@ -7,7 +7,7 @@ ProjectError (model/errors.py)
     ├── BadRequest                the request is not of the form: `field` says where
     │   ├── MalformedBody             not JSON, or not multipart
     │   ├── InvalidField              a field's value is refused
-    │   └── UnsupportedContentType    neither JSON nor multipart
+    │   └── UnsupportedContentType    none that the route reads
     ├── BodyTooLarge              more bytes than the limit
     ├── BodyTooSlow               the body did not arrive in time
     ├── AccessError               the caller may not do this
@@ -15,6 +15,7 @@ ProjectError (model/errors.py)
     │   ├── NotAllowed                the key's right is too low
     │   └── AdminOff                  no admin key is set
     ├── UnknownItem, UnknownUser  nothing is held under this id
+    ├── NoThumbnail               the item has no picture
     ├── PreconditionFailed        the item is not as the client knows it
     ├── Overloaded                a queue is full: try again
     ├── Closing                   the service is stopping
@@ -23,9 +24,18 @@ ProjectError (model/errors.py)
     └── SettingsError             a THAW_ variable has a bad value
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.errors import ContentError, ImageTooLarge, NothingPresent, ProjectError, UnreadableImage
+from model.errors import (
+    ContentError,
+    ImageFetchFailed,
+    ImageTooLarge,
+    ImageUrlRefused,
+    NothingPresent,
+    ProjectError,
+    UnreadableImage,
+)
 
 
 class ServiceError(ProjectError):
@@ -60,9 +70,9 @@ class UnsupportedContentType(BadRequest):
 
     field = "content-type"
 
-    def __init__(self, got: str) -> None:
-        self.got = got
-        super().__init__(f"the content type is {got!r}: application/json and multipart/form-data are accepted")
+    def __init__(self, got: str, accepted: Sequence[str]) -> None:
+        self.got, self.accepted = got, tuple(accepted)
+        super().__init__(f"the content type is {got!r}: accepted is {' or '.join(accepted)}")
 
 
 class BodyTooLarge(ServiceError):
@@ -123,6 +133,16 @@ class UnknownItem(ServiceError):
     def __init__(self, item_id: str) -> None:
         self.item_id = item_id
         super().__init__(f"no item {item_id!r} was posted")
+
+
+class NoThumbnail(ServiceError):
+    """The item is there and has no picture."""
+
+    field = "item_id"
+
+    def __init__(self, item_id: str) -> None:
+        self.item_id = item_id
+        super().__init__(f"the item {item_id!r} was posted without a picture, or before thumbnails were kept")
 
 
 class PreconditionFailed(ServiceError):
@@ -200,6 +220,8 @@ PROBLEMS: dict[type[ProjectError], Problem] = {
     NothingPresent: Problem(422, "nothing-present", "The item has no content"),
     UnreadableImage: Problem(422, "unreadable-image", "The picture cannot be read"),
     ImageTooLarge: Problem(422, "image-too-large", "The picture has too many pixels"),
+    ImageUrlRefused: Problem(422, "image-url-refused", "The picture's URL is not one that is asked"),
+    ImageFetchFailed: Problem(422, "image-not-fetched", "The picture did not come from its URL"),
     ContentError: Problem(422, "unusable-content", "The content cannot be used"),
     UnsupportedContentType: Problem(415, "unsupported-content-type", "This content type is not read here"),
     MalformedBody: Problem(400, "malformed-body", "The body cannot be read"),
@@ -213,6 +235,7 @@ PROBLEMS: dict[type[ProjectError], Problem] = {
     AccessError: Problem(403, "not-allowed", "The API key's right is too low"),
     UnknownItem: Problem(404, "unknown-item", "No such item"),
     UnknownUser: Problem(404, "unknown-user", "No such user"),
+    NoThumbnail: Problem(404, "no-thumbnail", "The item has no picture"),
     PreconditionFailed: Problem(412, "precondition-failed", "The item is not as you know it"),
     Overloaded: Problem(429, "overloaded", "Too many requests wait already"),
     Closing: Problem(503, "closing", "The service is stopping"),

@@ -40,4 +40,31 @@ EXAMPLES: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
             }
         },
     },
+    ("post", "/items/batch"): {
+        "application/json": {
+            "list": {
+                "summary": "A list",
+                "value": {
+                    "items": [
+                        {"item_id": "mug-21", "title": "Lighthouse mug", "expires_at": "2099-12-31T00:00:00Z"},
+                        {"item_id": "mug-22", "title": "Harbour mug", "image_base64": _BLUE},
+                    ]
+                },
+            }
+        },
+        "application/x-ndjson": {
+            "lines": {
+                "summary": "An item a line",
+                "value": '{"item_id": "mug-23", "title": "Anchor mug"}\n{"item_id": "mug-24", "title": "Compass mug"}\n',
+            }
+        },
+    },
+    ("patch", "/items/{item_id}"): {
+        "application/json": {
+            "price": {"summary": "Another price", "value": {"attributes": {"price": 9.5, "in_stock": None}}},
+            "hide": {"summary": "Hide it", "value": {"hidden": True, "hidden_reason": "recalled by its maker"}},
+            "show": {"summary": "Show it again", "value": {"hidden": False}},
+        },
+        "application/merge-patch+json": {"end": {"summary": "Its end", "value": '{"expires_at": "2099-12-31T00:00:00Z"}'}},
+    },
 }

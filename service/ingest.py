@@ -2,129 +2,179 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
-from model.content import Content, Scalar
-from model.content_encoder import Prepared
+from model.errors import NothingPresent
 from model.features import row_to_bytes
 from service.batching import Batcher
-from service.errors import Overloaded, UnknownItem
-from service.fusion import describe_fusion
+from service.drafts import Draft, ItemChanges, NewItem, draft_changed, draft_posted
+from service.errors import Overloaded, PreconditionFailed, UnknownItem
+from service.images import Images
 from service.metrics import Metrics
+from service.placing import embed_stored
+from service.preconditions import UNCONDITIONAL, Precondition
 from service.space import Space
-from service.store.records import Deleted, Put, StoredEmbedding, StoredFeatures, StoredItem
+from service.store.records import Deleted, Put, StoredFeatures, StoredItem, Writing
 from service.store.store import Store
-
-
-@dataclass(frozen=True, slots=True)
-class NewItem:
-    """An item as it was posted."""
-
-    item_id: str
-    title: str = ""
-    text: str = ""
-    image: bytes | None = None
-    attributes: Mapping[str, Scalar] = field(default_factory=dict)
-
-    def content(self) -> Content:
-        return Content(self.title, self.text, self.image, self.attributes)
-
-
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """What the encoders and the network made of one item."""
-
-    features: Mapping[str, StoredFeatures]
-    content: StoredEmbedding
 
 
 class Ingestor:
     """
-    Takes items in: decode, encode, embed, commit, index; searchable and durable when `ingest` returns.
+    Takes items in: decode, encode, embed, commit, index; searchable and durable when a method returns.
 
     Decoding has threads of its own, so that large pictures do not hold up recommendations; encoders take what waits
-    in one batch. No more items are under way than may wait.
+    in one batch. No more items are under way than may wait. What was encoded before is not encoded again.
     """
 
-    def __init__(self, space: Space, store: Store, metrics: Metrics, *, batch: int, waiting: int, max_pixels: int) -> None:
-        self._space, self._store, self._metrics, self._max_pixels = space, store, metrics, max_pixels
-        self._under_way, self._limit = 0, waiting + batch
+    def __init__(
+        self, space: Space, store: Store, images: Images, metrics: Metrics, *, batch: int, waiting: int, max_pixels: int
+    ) -> None:
+        self._space, self._store, self._images, self._metrics, self._max_pixels = space, store, images, metrics, max_pixels
+        self._under_way, self._waiting, self._batch = 0, waiting, batch
         self._decoders = ThreadPoolExecutor(2, thread_name_prefix="decode")
-        self._encoders: Batcher[Prepared, _Placed] = Batcher("the encoders", self._place, max_batch=batch, max_waiting=waiting)
+        self._encoders: Batcher[Draft, StoredItem] = Batcher("the encoders", self._place, max_batch=batch, max_waiting=waiting)
 
     @property
     def waiting(self) -> int:
-        """How many items are decoded, wait for the encoders or are in them."""
+        """How many items are fetched, decoded, wait for the encoders or are in them."""
         return self._under_way
 
-    async def ingest(self, new: NewItem) -> Put:
+    @property
+    def limit(self) -> int:
+        """How many items may be under way: in the encoders, and waiting for them."""
+        return self._waiting + self._batch
+
+    @property
+    def ahead(self) -> int:
+        """How many items one caller should have under way: a batch in the encoders and the next one, if so many may wait."""
+        return min(2 * self._batch, self._waiting)
+
+    async def ingest(self, new: NewItem, condition: Precondition = UNCONDITIONAL) -> Put:
         """
+        Takes an item in, in place of what was there; writes nothing where that is the same.
+
         Raises:
             ContentError: the content cannot be used.
+            PreconditionFailed: nothing was written.
             Overloaded, Closing, StoreUnavailable: nothing was acknowledged.
         """
-        if self._under_way >= self._limit:
+        with self._taken():
+            fetched = await self._images.fetch(new.image_urls)
+            content = new.content(fetched)
+
+            async def draft(known: StoredItem | None) -> Draft:
+                with self._metrics.stages.labels("decode").time():
+                    return await self._decode(partial(draft_posted, self._space, new, content, known, self._max_pixels))
+
+            return await self._write(new.item_id, condition, draft)
+
+    async def change(self, item_id: str, changes: ItemChanges, condition: Precondition = UNCONDITIONAL) -> Put:
+        """
+        Changes an item; writes nothing where that changes nothing.
+
+        Raises:
+            UnknownItem, PreconditionFailed: nothing was written.
+            ContentError, InvalidField: as it would then be, it cannot be used.
+            Overloaded, Closing, StoreUnavailable: nothing was acknowledged.
+        """
+
+        async def draft(known: StoredItem | None) -> Draft:
+            if known is None:
+                raise UnknownItem(item_id)
+            return await self._decode(partial(draft_changed, self._space, changes, known))
+
+        with self._taken():
+            return await self._write(item_id, condition, draft)
+
+    async def delete(self, item_id: str, condition: Precondition = UNCONDITIONAL) -> None:
+        """
+        Raises:
+            UnknownItem, PreconditionFailed: nothing was changed.
+        """
+        change = await asyncio.wrap_future(self._store.delete(item_id, condition))
+        if isinstance(change, Deleted) and not change.existed:
+            raise UnknownItem(item_id)
+
+    async def close(self) -> None:
+        """Finishes what was taken."""
+        self._decoders.shutdown()
+        self._encoders.close()
+        await self._images.close()
+
+    @contextmanager
+    def _taken(self) -> Iterator[None]:
+        if self._under_way >= self.limit:
             raise Overloaded("the encoders", waiting=self._under_way)
-        received = time.perf_counter()
         self._under_way += 1
         try:
-            item = self._to_stored(new, await self._read(new))
+            yield
         finally:
             self._under_way -= 1
+
+    async def _decode(self, work: Callable[[], Draft]) -> Draft:
+        return await asyncio.get_running_loop().run_in_executor(self._decoders, work)
+
+    async def _write(
+        self, item_id: str, condition: Precondition, make_draft: Callable[[StoredItem | None], Awaitable[Draft]]
+    ) -> Put:
+        """Drafts from what is known and writes; again, where another write came between and the draft was built on what was."""
+        received = time.perf_counter()
+        while True:
+            known = await asyncio.to_thread(self._store.get, item_id, self._space.version)
+            condition.require(item_id, None if known is None else known.revision)
+            draft = await make_draft(known)
+            if known is not None and not draft.says_more_than(known):
+                return Put(known, created=False)
+            guard = condition if draft.base is None else Precondition(frozenset({draft.base.revision}))
+            writing = Writing(guard, draft.thumbnail, sets_hidden=draft.base is not None)
+            try:
+                return await self._commit(await self._encode(draft), writing, received)
+            except PreconditionFailed:
+                if draft.base is None:
+                    raise
+
+    async def _encode(self, draft: Draft) -> StoredItem:
+        if draft.item.embedding is not None:
+            return draft.item
+        with self._metrics.stages.labels("encode").time():
+            return await asyncio.wrap_future(self._encoders.submit(draft))
+
+    async def _commit(self, item: StoredItem, writing: Writing, received: float) -> Put:
         with self._metrics.stages.labels("commit").time():
-            change = await asyncio.wrap_future(self._store.put(item))
+            change = await asyncio.wrap_future(self._store.put(item, writing))
         assert isinstance(change, Put)
-        self._metrics.ingested.labels("warm" if self._space.anchors.is_warm(new.item_id) else "cold").inc()
+        self._metrics.ingested.labels("warm" if self._space.anchors.is_warm(item.item_id) else "cold").inc()
         self._metrics.freshness.observe(time.perf_counter() - received)
         if change.item.embedding is not None:
             self._metrics.fusions.note(change.item.embedding.fusion)
         return change
 
-    async def delete(self, item_id: str) -> None:
-        """
-        Raises:
-            UnknownItem: there is none; nothing was changed.
-        """
-        change = await asyncio.wrap_future(self._store.delete(item_id))
-        if isinstance(change, Deleted) and not change.existed:
-            raise UnknownItem(item_id)
-
-    def close(self) -> None:
-        """Finishes what was taken."""
-        self._decoders.shutdown()
-        self._encoders.close()
-
-    async def _read(self, new: NewItem) -> _Placed:
-        with self._metrics.stages.labels("decode").time():
-            loop = asyncio.get_running_loop()
-            prepare = partial(self._space.tower.prepare, new.content(), self._max_pixels)
-            prepared = await loop.run_in_executor(self._decoders, prepare)
-        with self._metrics.stages.labels("encode").time():
-            return await asyncio.wrap_future(self._encoders.submit(prepared))
-
-    def _to_stored(self, new: NewItem, placed: _Placed) -> StoredItem:
-        content = placed.content
-        anchor = self._space.anchors.place([new.item_id], content.vector[None])[0]
-        embedding = StoredEmbedding(content.space, anchor, content.fusion)
-        return StoredItem(new.item_id, new.title, new.text, new.attributes, placed.features, embedding)
-
-    def _place(self, items: Sequence[Prepared]) -> Sequence[_Placed | Exception]:
+    def _place(self, drafts: Sequence[Draft]) -> Sequence[StoredItem | Exception]:
         start = time.perf_counter()
-        tower = self._space.tower
-        features = tower.encode(items)
-        embedded = tower.embed(features)
+        items = self._add_features(drafts)
+        embeddings = embed_stored(self._space, items)
         self._metrics.batches.observe(len(items))
         self._metrics.stages.labels("encode_batch").observe(time.perf_counter() - start)
-        answers = []
-        for row in range(len(items)):
-            fusion = describe_fusion(tower, features.present[row], embedded, row)
-            kept = {
-                name: StoredFeatures(fingerprint, row_to_bytes(features.values[m], row))
-                for m, (name, fingerprint) in enumerate(tower.fingerprints.items())
+        return [
+            NothingPresent() if embedding is None and not draft.may_be_unplaced else replace(item, embedding=embedding)
+            for draft, item, embedding in zip(drafts, items, embeddings, strict=True)
+        ]
+
+    def _add_features(self, drafts: Sequence[Draft]) -> list[StoredItem]:
+        """The drafts' items with what the encoders make of what is not encoded yet."""
+        tower = self._space.tower
+        features = tower.encode([draft.prepared for draft in drafts])
+        fingerprints = list(tower.fingerprints.items())
+        items = []
+        for row, draft in enumerate(drafts):
+            fresh = {
+                name: StoredFeatures(fingerprint, row_to_bytes(features.values[m], row), draft.inputs[name])
+                for m, (name, fingerprint) in enumerate(fingerprints)
                 if features.present[row, m]
             }
-            answers.append(_Placed(kept, StoredEmbedding(self._space.version, embedded.embeddings[row], fusion)))
-        return answers
+            items.append(replace(draft.item, features={**draft.item.features, **fresh}))
+        return items

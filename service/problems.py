@@ -22,10 +22,19 @@ def problem_response(
     status: int, kind: str, title: str, detail: str, *, field: str | None = None, headers: dict[str, str] | None = None
 ) -> Response:
     """One problem as a response."""
-    body: dict[str, Any] = {"type": f"urn:thaw:problem:{kind}", "title": title, "status": status, "detail": detail}
-    if field is not None:
-        body["field"] = field
+    body = _body(status, kind, title, detail, field)
     return Response(orjson.dumps(body), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def problem_body(error: ProjectError) -> dict[str, Any]:
+    """What the table in service/errors.py makes of an error, as a problem's members."""
+    problem = problem_of(error)
+    return _body(problem.status, problem.type, problem.title, str(error), getattr(error, "field", None))
+
+
+def _body(status: int, kind: str, title: str, detail: str, field: str | None) -> dict[str, Any]:
+    body: dict[str, Any] = {"type": f"urn:thaw:problem:{kind}", "title": title, "status": status, "detail": detail}
+    return body if field is None else {**body, "field": field}
 
 
 def answer_error(error: ProjectError) -> Response:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import structlog
 
+from model.fetch_image import ImageFetcher, ImageUrlPolicy
 from service.catalogue import Catalogue
+from service.images import Images
 from service.index.faiss_flat import FlatIndex
 from service.index.protocol import Index
 from service.ingest import Ingestor
@@ -38,7 +40,7 @@ class Service:
 
     async def close(self) -> None:
         """Finishes what was taken, then lets everything go."""
-        self.ingestor.close()
+        await self.ingestor.close()
         self.store.close()
         await self.users.close()
 
@@ -69,6 +71,7 @@ def open_service(settings: Settings, space: Space) -> Service:
     ingestor = Ingestor(
         space,
         store,
+        _make_images(settings),
         metrics,
         batch=settings.encode_batch,
         waiting=settings.encode_waiting,
@@ -90,6 +93,12 @@ def _measured(apply: Callable[[Sequence[Change]], None], metrics: Metrics) -> Ca
             apply(changes)
 
     return measured
+
+
+def _make_images(settings: Settings) -> Images:
+    hosts = tuple(host.strip().lower() for host in settings.image_hosts.split(",") if host.strip())
+    policy = ImageUrlPolicy(hosts, settings.max_body_bytes, settings.image_timeout_seconds)
+    return Images(ImageFetcher(policy) if hosts else None)
 
 
 def _make_caches(settings: Settings) -> tuple[UserCache, ...]:

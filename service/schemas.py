@@ -3,7 +3,9 @@
 import base64
 import binascii
 import math
+import re
 import unicodedata
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -12,6 +14,7 @@ from model.content import Scalar
 
 MAX_ID_BYTES = 256
 MAX_ATTRIBUTES = 100
+MAX_PICTURES = 8
 
 
 def check_id(value: str) -> str:
@@ -79,6 +82,28 @@ def read_base64(value: object) -> object:
 
 Id = Annotated[str, AfterValidator(check_id)]
 Words = Annotated[str, AfterValidator(check_words)]
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})")
+
+
+def read_moment(value: object) -> float:
+    """
+    Seconds since 1970 of a moment as RFC 3339 writes it.
+
+    Raises:
+        ValueError: it is none, has no zone, or lies outside the years 1 to 9998.
+    """
+    try:
+        if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+            raise ValueError
+        moment = datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("it must be a moment in RFC 3339 with its zone, such as 2026-11-23T18:00:00Z") from None
+    if moment.year > 9998:
+        raise ValueError("it must lie in the years 1 to 9998")
+    return moment.timestamp()
+
+
+Moment = Annotated[float, BeforeValidator(read_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 Base64File = Annotated[bytes, BeforeValidator(read_base64), WithJsonSchema({"type": "string", "format": "base64"})]
 
 
@@ -93,11 +118,32 @@ class ItemBody(_Body):
     title: Words = Field("", max_length=1000, description="Its name.", examples=["Sailboat mug"])
     text: Words = Field("", max_length=100_000, description="What is said of it.", examples=["Rope, canvas and salt wind."])
     image_base64: Base64File | None = Field(None, description="Its picture, a JPEG, PNG or WebP file in base64.")
+    images_base64: list[Base64File] = Field(
+        default_factory=list, max_length=MAX_PICTURES, description="Several pictures of it; their features are averaged."
+    )
+    image_url: str | None = Field(
+        None, max_length=2000, description="Where its picture is, https; only hosts that THAW_IMAGE_HOSTS names are asked."
+    )
+    image_urls: list[Annotated[str, Field(max_length=2000)]] = Field(
+        default_factory=list, max_length=MAX_PICTURES, description="Several of them; at most 8 pictures in all."
+    )
     attributes: Annotated[dict[str, Any], AfterValidator(check_attributes)] = Field(
         default_factory=dict,
         description="Flat: strings, finite numbers, booleans, null; at most 100.",
         examples=[{"price": 12.5}],
     )
+    published_at: Moment | None = Field(
+        None, description="When it came out, RFC 3339 with its zone.", examples=["2026-11-23T18:00:00Z"]
+    )
+    expires_at: Moment | None = Field(None, description="From when on no list has it any more, RFC 3339 with its zone.")
+
+    def pictures(self) -> tuple[bytes, ...]:
+        """The files that came with it."""
+        return (*(() if self.image_base64 is None else (self.image_base64,)), *self.images_base64)
+
+    def urls(self) -> tuple[str, ...]:
+        """Where its other pictures are."""
+        return (*(() if self.image_url is None else (self.image_url,)), *self.image_urls)
 
 
 class RecommendQuery(_Body):
@@ -143,7 +189,14 @@ class ItemAnswer(ItemFusion):
     space: str = Field(description="Version of the checkpoint whose space it lies in.")
     created_at: str = Field(description="UTC, ISO 8601.")
     updated_at: str = Field(description="UTC, ISO 8601.")
-    searchable: bool = Field(description="False only where the item's features are of encoders no longer served.")
+    hidden: bool = Field(description="True: it is kept and readable, and in no list.")
+    hidden_reason: str = Field(description="Why, in the words of whoever hid it; else empty.")
+    published_at: str | None = Field(description="UTC, ISO 8601.")
+    expires_at: str | None = Field(description="UTC, ISO 8601; from then on it is in no list.")
+    image: str | None = Field(description="Path of its thumbnail; null where it has no picture.")
+    searchable: bool = Field(
+        description="Whether lists may have it: not hidden, not expired, its features not of encoders no longer served."
+    )
 
 
 class ItemsAnswer(BaseModel):

@@ -28,6 +28,10 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(16 * 2**20, ge=1024, description="A larger request body is refused (413).")
     body_timeout_seconds: float = Field(30.0, gt=0, description="A body that takes longer to arrive is refused (408).")
     max_image_pixels: int = Field(50_000_000, ge=1, le=100_000_000, description="A larger picture is refused (422).")
+    image_hosts: str = Field(
+        "", description="Hosts that `image_url` may name, with commas between; `.example.com` is a domain and all below it."
+    )
+    image_timeout_seconds: float = Field(10.0, gt=0, description="How long one picture may take to come from its URL.")
     encode_batch: int = Field(16, ge=1, le=1024, description="Most items that the encoders take at once.")
     encode_waiting: int = Field(256, ge=1, description="Items that may wait for the encoders; beyond it 429.")
     store_waiting: int = Field(4096, ge=1, description="Writes that may wait for the store; beyond it 429.")

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from typing import TypeAlias
 
 from PIL import Image, ImageOps
 
@@ -10,6 +11,9 @@ from model.errors import ImageTooLarge, UnreadableImage
 FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 50_000_000
 """More than any camera phone in use sends; 150 MB once decoded."""
+
+Picture: TypeAlias = Image.Image
+"""A decoded one."""
 
 DECODING = "jpeg drafted to >=512, EXIF rotation, alpha over white, RGB"
 """What happens here to every picture: part of each image encoder's spec."""

@@ -25,13 +25,13 @@ class FlatIndex:
     can do neither without touching every row. A search takes a read lock, a change the write lock.
     """
 
-    def __init__(self, dim: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, dim: int, clock: Callable[[], float] | None = None) -> None:
         self._flat = faiss.IndexFlatIP(dim)
         self._dim = dim
         self._rows: dict[str, int] = {}
         self._entries: list[tuple[str, frozenset[str]]] = []
         self._tags: dict[str, BoolArray] = {}
-        self._expiries, self._clock = Expiries(), clock
+        self._expiries, self._clock = Expiries(), clock or time.time
         self._lock = ReadWriteLock()
 
     def __len__(self) -> int:

@@ -1,10 +1,9 @@
-"""`/items`: post, read, browse, remove."""
+"""`/items`: post, read, browse."""
 
 import asyncio
 import base64
 import binascii
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
@@ -14,10 +13,9 @@ from service.bodies import read_item
 from service.errors import InvalidField, UnknownItem
 from service.keys import Right
 from service.routes.access import require
+from service.routes.item_answers import CONDITIONS, item_response, read_condition, to_answer
 from service.routes.wiring import ServiceDep, documented
-from service.schemas import ItemAnswer, ItemBody, ItemsAnswer, PageQuery, check_id
-from service.space import Space
-from service.store.records import StoredItem
+from service.schemas import MAX_PICTURES, ItemAnswer, ItemBody, ItemsAnswer, PageQuery, check_id
 
 router = APIRouter(tags=["items"], dependencies=[Depends(require(Right.READ, to_change=Right.WRITE))])
 
@@ -29,7 +27,15 @@ _FORM_SCHEMA = {
         "title": {"type": "string", "maxLength": 1000, "description": "Its name."},
         "text": {"type": "string", "maxLength": 100_000, "description": "What is said of it."},
         "attributes": {"type": "string", "description": "A JSON object."},
-        "image": {"type": "string", "format": "binary", "description": "A JPEG, PNG or WebP file."},
+        "published_at": {"type": "string", "format": "date-time", "description": "When it came out, with its zone."},
+        "expires_at": {"type": "string", "format": "date-time", "description": "From when on no list has it, with its zone."},
+        "image_url": {"type": "string", "description": "Where a picture of it is, https."},
+        "image": {
+            "type": "array",
+            "maxItems": MAX_PICTURES,
+            "items": {"type": "string", "format": "binary"},
+            "description": "JPEG, PNG or WebP files, one part each; the features of several are averaged.",
+        },
     },
 }
 _REQUEST_BODY = {
@@ -44,14 +50,14 @@ _REQUEST_BODY = {
 @router.post(
     "/items",
     status_code=201,
-    responses=documented(ItemAnswer, 201, 400, 408, 413, 415, 422, 429, 503)
-    | {200: {"model": ItemAnswer, "description": "The item was there and is replaced."}},
-    openapi_extra={"requestBody": _REQUEST_BODY},
+    responses=documented(ItemAnswer, 201, 400, 408, 412, 413, 415, 422, 429, 503)
+    | {200: {"model": ItemAnswer, "description": "The item was there and is replaced, or was the same and stays as it is."}},
+    openapi_extra={"parameters": CONDITIONS, "requestBody": _REQUEST_BODY},
 )
 async def post_item(request: Request, service: ServiceDep) -> Response:
     """Ingest an item; it is durable and can be recommended when the answer comes."""
-    change = await service.ingestor.ingest(await read_item(request))
-    return _json(to_answer(service.space, change.item), 201 if change.created else 200)
+    change = await service.ingestor.ingest(await read_item(request), read_condition(request))
+    return item_response(service.space, change.item, request, 201 if change.created else 200)
 
 
 @router.get("/items", responses=documented(ItemsAnswer, 200, 422, 503))
@@ -66,39 +72,16 @@ async def list_items(query: Annotated[PageQuery, Query()], service: ServiceDep) 
     return _json({"items": [to_answer(service.space, item) for item in shown], "next_cursor": cursor})
 
 
-@router.get("/items/{item_id:path}", responses=documented(ItemAnswer, 200, 404, 422, 503))
-async def get_item(item_id: str, service: ServiceDep) -> Response:
+@router.get(
+    "/items/{item_id:path}",
+    responses=documented(ItemAnswer, 200, 404, 422, 503) | {304: {"description": "The client's If-None-Match names this state."}},
+)
+async def get_item(item_id: str, request: Request, service: ServiceDep) -> Response:
     """One item, and how its embedding came about."""
     item = await asyncio.to_thread(service.store.get, require_id("item_id", item_id), service.space.version)
     if item is None:
         raise UnknownItem(item_id)
-    return _json(to_answer(service.space, item))
-
-
-@router.delete("/items/{item_id:path}", status_code=204, responses=documented(None, 204, 404, 422, 429, 503))
-async def delete_item(item_id: str, service: ServiceDep) -> Response:
-    """Remove an item; no list has it any more when the answer comes."""
-    await service.ingestor.delete(require_id("item_id", item_id))
-    return Response(status_code=204)
-
-
-def to_answer(space: Space, item: StoredItem) -> dict[str, Any]:
-    """An item in the words of `ItemAnswer`."""
-    warm = space.anchors.is_warm(item.item_id)
-    fusion = item.embedding.fusion if item.embedding else {"modalities": {}, "gate": {}, "experts": {}}
-    return {
-        "item_id": item.item_id,
-        "title": item.title,
-        "text": item.text,
-        "attributes": item.attributes,
-        "state": "warm" if warm else "cold",
-        "embedding_source": "learned" if warm else "content",
-        "space": space.version,
-        **fusion,
-        "created_at": _iso(item.created_at),
-        "updated_at": _iso(item.updated_at),
-        "searchable": item.embedding is not None,
-    }
+    return item_response(service.space, item, request)
 
 
 def require_id(field: str, value: str) -> str:
@@ -121,9 +104,5 @@ def _read_cursor(cursor: str | None) -> str | None:
         raise InvalidField("cursor", "it is not a next_cursor of this service") from error
 
 
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-
-
-def _json(body: object, status: int = 200) -> Response:
-    return Response(orjson.dumps(body), status_code=status, media_type="application/json")
+def _json(body: object) -> Response:
+    return Response(orjson.dumps(body), media_type="application/json")

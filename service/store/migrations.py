@@ -18,6 +18,9 @@ STEPS: tuple[Sequence[str], ...] = (
         "ALTER TABLE items ADD COLUMN expires_at FLOAT",
         "ALTER TABLE features ADD COLUMN input TEXT NOT NULL DEFAULT ''",
     ),
+    (  # 2 to 3: what pictures an item has
+        "ALTER TABLE items ADD COLUMN pictures TEXT NOT NULL DEFAULT ''",
+    ),
 )
 """The n-th leads from version n to version n + 1; add yours at the end."""
 

@@ -49,6 +49,8 @@ class StoredItem:
     published_at: float | None = None
     expires_at: float | None = None
     """From this moment on it is in no list."""
+    pictures: str = ""
+    """Hash of its pictures; empty where it has none, or where that was not kept."""
     change: int = 0
     """The store's number of the write that made it so, set by the store."""
 
@@ -68,7 +70,7 @@ class Writing:
 
     condition: Precondition = UNCONDITIONAL
     thumbnail: bytes | None = None
-    """A JPEG file, replacing the one that is there; None: the item has no picture."""
+    """A JPEG file; None: the one that is there stays if it is of the item's pictures."""
     sets_hidden: bool = False
     """Whether the item's `hidden` is written; else one that is there stays as hidden or shown as it was."""
 

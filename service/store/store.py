@@ -86,6 +86,8 @@ class Store:
         with translated(), self._engine.connect() as connection:
             rows = connection.execute(query).mappings().all()
             ids = [row["item_id"] for row in rows]
+            if not ids:
+                return []
             features = tables.read_features(connection, ids)
             embeddings = tables.read_embeddings(connection, ids, space)
         return [tables.to_item(row, features.get(row["item_id"], {}), embeddings.get(row["item_id"])) for row in rows]
@@ -194,7 +196,7 @@ class Store:
         written = replace(item, created_at=now if known is None else known.created_at, updated_at=now, change=self._change)
         if known is not None and not writing.sets_hidden:
             written = replace(written, hidden=known.hidden, hidden_reason=known.hidden_reason)
-        tables.write_item(connection, written, writing.thumbnail, known=known is not None)
+        tables.write_item(connection, written, writing.thumbnail, known)
         return Put(written, created=known is None)
 
     def _delete(self, connection: sa.Connection, item_id: str, condition: Precondition) -> Deleted:

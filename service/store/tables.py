@@ -23,6 +23,7 @@ items_table = sa.Table(
     sa.Column("hidden_reason", sa.Text, nullable=False, server_default=""),
     sa.Column("published_at", sa.Float),
     sa.Column("expires_at", sa.Float),
+    sa.Column("pictures", sa.Text, nullable=False, server_default=""),
 )
 features_table = sa.Table(
     "features",
@@ -53,22 +54,26 @@ meta_table = sa.Table(
 
 
 _DATES = ("created_at", "updated_at", "published_at", "expires_at")
-_PLAIN = ("item_id", "title", "text", *_DATES, "hidden", "hidden_reason", "change")
+_PLAIN = ("item_id", "title", "text", *_DATES, "hidden", "hidden_reason", "pictures", "change")
 """What a row of items and an item call the same."""
 
 
-def write_item(connection: sa.Connection, item: StoredItem, thumbnail: bytes | None, *, known: bool) -> None:
-    """Writes an item and all that belongs to it, in place of what is there."""
+def write_item(connection: sa.Connection, item: StoredItem, thumbnail: bytes | None, known: StoredItem | None) -> None:
+    """Writes an item and all that belongs to it, in place of what is there; a thumbnail stays while the pictures do."""
     values = {name: getattr(item, name) for name in _PLAIN} | {"attributes": json.dumps(dict(item.attributes))}
-    if known:
-        connection.execute(sa.update(items_table).where(items_table.c.item_id == item.item_id).values(values))
-        for table in (features_table, embeddings_table, thumbnails_table):
-            connection.execute(sa.delete(table).where(table.c.item_id == item.item_id))
-    else:
+    if known is None:
         connection.execute(sa.insert(items_table).values(values))
-    for modality, kept in item.features.items():
-        columns = {"modality": modality, "fingerprint": kept.fingerprint, "vector": kept.data, "input": kept.input}
-        connection.execute(sa.insert(features_table).values(item_id=item.item_id, **columns))
+    else:
+        connection.execute(sa.update(items_table).where(items_table.c.item_id == item.item_id).values(values))
+        stays = thumbnail is None and known.pictures == item.pictures
+        for table in (features_table, embeddings_table, *(() if stays else (thumbnails_table,))):
+            connection.execute(sa.delete(table).where(table.c.item_id == item.item_id))
+    if item.features:
+        rows = [
+            {"item_id": item.item_id, "modality": name, "fingerprint": kept.fingerprint, "vector": kept.data, "input": kept.input}
+            for name, kept in item.features.items()
+        ]
+        connection.execute(sa.insert(features_table), rows)
     if item.embedding is not None:
         write_embedding(connection, item.item_id, item.embedding)
     if thumbnail is not None:

@@ -78,7 +78,7 @@ async def test_an_unforeseen_error_is_logged_with_the_id_that_the_client_gets(
 ) -> None:
     async with service().client() as client:
         configure_logging("info")
-        monkeypatch.setattr("service.routes.items.to_answer", lambda *_: 1 / 0)
+        monkeypatch.setattr("service.routes.items.item_response", lambda *_: 1 / 0)
         answer = await client.post("/items", json={"item_id": "a", "title": "x"})
 
     by_event = {line["event"]: line for line in lines(capsys)}

@@ -96,7 +96,7 @@ def test_an_operation_says_what_it_does_takes_and_answers(path: str, method: str
     for status, answer in answers.items():
         if status[0] in "45":
             assert list(answer["content"]) == ["application/problem+json"], status
-        elif status != "204":
+        elif status not in ("204", "304"):  # these have no body
             assert [kind for kind in answer["content"].values() if kind.get("schema")], f"{status} has no schema"
     assert ("401" in answers) == ("security" in operation)
 

@@ -132,12 +132,15 @@ def test_restricted_items_are_found_and_no_others(store: Store) -> None:
     assert store.restrictions() == {"hidden": (True, None), "expires": (False, 7.0)}
 
 
-def test_a_thumbnail_belongs_to_the_write_that_brought_it(store: Store) -> None:
-    store.put(item("a"), Writing(thumbnail=b"small")).result(10)
-    before = store.thumbnail("a")
+def test_a_thumbnail_stays_while_the_pictures_do(store: Store) -> None:
+    store.put(replace(item("a"), pictures="one"), Writing(thumbnail=b"small")).result(10)
+    store.put(replace(item("a", "other words"), pictures="one")).result(10)
+    kept = store.thumbnail("a")
+    store.put(replace(item("a"), pictures="two"), Writing(thumbnail=b"other")).result(10)
+    replaced = store.thumbnail("a")
     store.put(item("a")).result(10)
 
-    assert (before, store.thumbnail("a"), store.thumbnail("nobody")) == (b"small", None, None)
+    assert (kept, replaced, store.thumbnail("a"), store.thumbnail("nobody")) == (b"small", b"other", None, None)
 
 
 def test_pages_follow_each_other_without_gaps(store: Store) -> None:

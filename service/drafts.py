@@ -1,0 +1,144 @@
+"""What is to be written of an item, and what of its content was encoded before."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from model.content import Content, Scalar
+from model.content_encoder import Prepared
+from model.encoders.thumbnail import make_thumbnail
+from service.errors import InvalidField
+from service.schemas import check_attributes
+from service.space import Space
+from service.store.records import StoredFeatures, StoredItem
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """An item as it was posted."""
+
+    item_id: str
+    title: str = ""
+    text: str = ""
+    images: tuple[bytes, ...] = ()
+    attributes: Mapping[str, Scalar] = field(default_factory=dict)
+    image_urls: tuple[str, ...] = ()
+    """Pictures that are still to be fetched."""
+    published_at: float | None = None
+    expires_at: float | None = None
+
+    def content(self, fetched: tuple[bytes, ...] = ()) -> Content:
+        """What encoders read of it, with the pictures that its URLs gave."""
+        first, *others = (*self.images, *fetched) or (None,)
+        return Content(self.title, self.text, first, self.attributes, tuple(image for image in others if image is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class ItemChanges:
+    """What shall be different about an item; the rest stays."""
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """New values by field: `title`, `text`, `hidden`, `hidden_reason`, `published_at`, `expires_at`."""
+    attributes: Mapping[str, Scalar] = field(default_factory=dict)
+    """Merged into the item's; None removes one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An item on its way into the store."""
+
+    item: StoredItem
+    """With the features, and the embedding, that are kept."""
+    prepared: Prepared
+    """What is still to be encoded."""
+    inputs: Mapping[str, str]
+    """Hash of what each modality's encoder reads."""
+    thumbnail: bytes | None = None
+    base: StoredItem | None = None
+    """What it was built on: it may be written only in place of this. None: whatever there is."""
+    may_be_unplaced: bool = False
+    """Whether it may be written although the network cannot read its features: it was so before."""
+
+    def says_more_than(self, known: StoredItem | None) -> bool:
+        """Whether writing it would change what is known."""
+        return known is None or self.item.embedding is None or _description(self.item) != _description(known)
+
+
+def draft_posted(space: Space, new: NewItem, content: Content, known: StoredItem | None, max_pixels: int) -> Draft:
+    """
+    A posted item; what was encoded of the same content before is kept.
+
+    Raises:
+        ContentError: the content cannot be used.
+    """
+    inputs = space.tower.inputs(content)
+    kept = _still_true(space, known, inputs)
+    prepared = space.tower.prepare(content, max_pixels, kept)
+    item = StoredItem(
+        new.item_id,
+        new.title,
+        new.text,
+        new.attributes,
+        kept,
+        hidden=known is not None and known.hidden,
+        hidden_reason="" if known is None else known.hidden_reason,
+        published_at=new.published_at,
+        expires_at=new.expires_at,
+        pictures=content.pictures_hash,
+    )
+    thumbnail = make_thumbnail(prepared.pictures[0]) if prepared.pictures else None
+    return _keep_embedding(space, Draft(item, prepared, inputs, thumbnail, known if kept else None), known)
+
+
+def draft_changed(space: Space, changes: ItemChanges, known: StoredItem) -> Draft:
+    """
+    A known item with some changes; its pictures' features stay, its words are encoded again where they differ.
+
+    Raises:
+        NothingPresent: nothing would be left of its content.
+        InvalidField: it would have too many attributes.
+    """
+    attributes = {name: value for name, value in {**known.attributes, **changes.attributes}.items() if value is not None}
+    try:
+        check_attributes(attributes)
+    except ValueError as error:
+        raise InvalidField("attributes", str(error)) from error
+    changed = replace(known, **changes.fields, attributes=attributes if changes.attributes else known.attributes)
+    content = Content(changed.title, changed.text, None, changed.attributes)
+    inputs = space.tower.inputs(content)
+    kept = _not_of_words(space, known) | _still_true(space, known, inputs)
+    prepared = space.tower.prepare(content, known=kept)
+    item = replace(changed, features=kept, embedding=None)
+    return _keep_embedding(space, Draft(item, prepared, inputs, None, known, may_be_unplaced=known.embedding is None), known)
+
+
+def _still_true(space: Space, known: StoredItem | None, inputs: Mapping[str, str]) -> dict[str, StoredFeatures]:
+    """Stored features that the space's encoders would make again of these inputs."""
+    stored = {} if known is None else known.features
+    fingerprints = space.tower.fingerprints
+    return {
+        name: stored[name]
+        for name, read in inputs.items()
+        if name in stored and (stored[name].input, stored[name].fingerprint) == (read, fingerprints[name])
+    }
+
+
+def _not_of_words(space: Space, known: StoredItem) -> dict[str, StoredFeatures]:
+    """Stored features that changed words leave as they are: those of pictures, and of what another checkpoint reads."""
+    words = space.tower.fingerprints.keys() - space.tower.picture_modalities
+    return {name: kept for name, kept in known.features.items() if name not in words}
+
+
+def _keep_embedding(space: Space, draft: Draft, known: StoredItem | None) -> Draft:
+    """The draft with the known embedding, if all that the network reads is as it was."""
+    read = space.tower.fingerprints.keys()
+    if known is None or not draft.prepared.is_empty or (known.features.keys() & read) != (draft.item.features.keys() & read):
+        return draft
+    return replace(draft, item=replace(draft.item, embedding=known.embedding))
+
+
+def _description(item: StoredItem) -> tuple[object, ...]:
+    attributes = json.dumps(dict(item.attributes), sort_keys=True)  # tells 1, 1.0 and true apart
+    shown = (item.hidden, item.hidden_reason, item.published_at, item.expires_at)
+    return (item.title, item.text, attributes, item.pictures, *shown)

@@ -1,0 +1,44 @@
+"""`/items/{item_id}`: change, remove."""
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from service.bodies import JSON, MERGE_PATCH, read_changes
+from service.item_schemas import ItemPatch
+from service.keys import Right
+from service.routes.access import require
+from service.routes.item_answers import CONDITIONS, item_response, read_condition
+from service.routes.items import require_id
+from service.routes.wiring import ServiceDep, documented
+from service.schemas import ItemAnswer
+
+router = APIRouter(tags=["items"], dependencies=[Depends(require(Right.WRITE))])
+
+_PATCH_SCHEMA = {"schema": ItemPatch.model_json_schema()}
+
+
+@router.patch(
+    "/items/{item_id:path}",
+    responses=documented(ItemAnswer, 200, 400, 404, 408, 412, 413, 415, 422, 429, 503),
+    openapi_extra={
+        "parameters": CONDITIONS,
+        "requestBody": {"required": True, "content": {JSON: _PATCH_SCHEMA, MERGE_PATCH: _PATCH_SCHEMA}},
+    },
+)
+async def change_item(item_id: str, request: Request, service: ServiceDep) -> Response:
+    """Change words, attributes or dates, hide, show; the picture need not be sent again."""
+    changes = await read_changes(request)
+    change = await service.ingestor.change(require_id("item_id", item_id), changes, read_condition(request))
+    return item_response(service.space, change.item, request)
+
+
+@router.delete(
+    "/items/{item_id:path}",
+    status_code=204,
+    responses=documented(None, 204, 404, 412, 422, 429, 503),
+    openapi_extra={"parameters": CONDITIONS},
+)
+async def delete_item(item_id: str, request: Request, service: ServiceDep) -> Response:
+    """Remove an item; no list has it any more when the answer comes."""
+    await service.ingestor.delete(require_id("item_id", item_id), read_condition(request))
+    return Response(status_code=204)

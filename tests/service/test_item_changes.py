@@ -1,0 +1,326 @@
+"""Items change in parts, are hidden and expire, and are written only as the client knows them."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import ClientMaker
+from tests.fakes import draw_jpeg
+from tests.service.test_bad_input import assert_problem
+from tests.service.test_items import listed, post
+
+pytestmark = pytest.mark.anyio
+FULL = {"title": "Sailboat mug", "text": "Rope and salt", "attributes": {"price": 3, "new": True}}
+
+
+async def patch(client: httpx.AsyncClient, item_id: str, headers: dict[str, str] | None = None, **body: Any) -> httpx.Response:
+    return await client.patch(f"/items/{item_id}", json=body, headers=headers or {})
+
+
+async def read(client: httpx.AsyncClient, item_id: str) -> Any:
+    return (await client.get(f"/items/{item_id}")).json()
+
+
+async def encoder_runs(client: httpx.AsyncClient) -> float:
+    return await counted(client, "thaw_encode_batch_items_count")
+
+
+async def counted(client: httpx.AsyncClient, name: str) -> float:
+    lines = (await client.get("/metrics")).text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+async def scores(client: httpx.AsyncClient) -> dict[str, float]:
+    hits = (await client.get("/recommend/words-sailing-01", params={"k": 500})).json()["items"]
+    return {hit["item_id"]: hit["score"] for hit in hits}
+
+
+async def test_attributes_are_merged_and_null_removes_one(client: httpx.AsyncClient) -> None:
+    await post(client, item_id="a", **FULL)
+
+    answer = await patch(client, "a", attributes={"price": 4.5, "new": None, "size": "L"})
+
+    assert answer.status_code == 200
+    assert answer.json()["attributes"] == {"price": 4.5, "size": "L"}
+    assert await read(client, "a") == answer.json()
+    assert (answer.json()["title"], answer.json()["text"]) == (FULL["title"], FULL["text"])
+
+
+async def test_new_words_need_no_picture_again(client: httpx.AsyncClient) -> None:
+    """The item is then embedded as if it had been posted with both."""
+    picture = draw_jpeg(3)
+    await post(client, item_id="a", image=picture, **FULL)
+    await post(client, item_id="b", title="Bread", text="From the oven", image=picture)
+
+    changed = (await patch(client, "a", title="Bread", text="From the oven")).json()
+    found = await scores(client)
+
+    assert changed["modalities"]["image"] is True
+    assert found["a"] == pytest.approx(found["b"], abs=1e-6)
+    assert (await client.get("/items/a/image")).status_code == 200
+
+
+async def test_an_item_may_lose_its_words_but_not_all_content(client: httpx.AsyncClient) -> None:
+    await post(client, item_id="picture", image=draw_jpeg(), **FULL)
+    await post(client, item_id="words", **FULL)
+
+    kept = await patch(client, "picture", title="", text="")
+    refused = await patch(client, "words", title="", text="")
+
+    assert kept.json()["gate"] == {"image": 1.0, "text": 0.0}
+    assert_problem(refused, 422, "content")
+    assert (await read(client, "words"))["title"] == FULL["title"]
+
+
+async def test_a_hidden_item_is_in_no_list_and_still_readable(client: httpx.AsyncClient, service: ClientMaker) -> None:
+    await post(client, item_id="a", **FULL)
+    await post(client, item_id="b", **FULL)
+
+    hidden = (await patch(client, "a", hidden=True, hidden_reason="recalled")).json()
+
+    assert (hidden["hidden"], hidden["hidden_reason"], hidden["searchable"]) == (True, "recalled", False)
+    assert await listed(client) == ["b"]
+    assert (await read(client, "a"))["hidden"] is True
+    assert (await client.get("/health/ready")).json()["items"] == 1
+
+    shown = (await patch(client, "a", hidden=False)).json()
+
+    assert (shown["hidden"], shown["hidden_reason"], shown["searchable"]) == (False, "", True)
+    assert sorted(await listed(client)) == ["a", "b"]
+
+
+async def test_a_hidden_item_stays_hidden_when_posted_again_and_after_a_restart(service: ClientMaker) -> None:
+    async with service().client() as client:
+        await post(client, item_id="a", **FULL)
+        await patch(client, "a", hidden=True)
+        again = await post(client, item_id="a", title="Other words")
+        unseen = await listed(client)
+
+    async with service().client() as client:
+        assert (again.json()["title"], again.json()["hidden"], unseen) == ("Other words", True, [])
+        assert await listed(client) == []
+        await patch(client, "a", hidden=False)
+        assert await listed(client) == ["a"]
+
+
+async def test_an_item_leaves_the_lists_at_the_moment_it_expires(service: ClientMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a write: the clock alone decides, before a restart and after it."""
+    now = datetime.now(UTC).timestamp()
+    clock = [now]
+    monkeypatch.setattr("time.time", lambda: clock[0])
+    soon = datetime.fromtimestamp(now + 60, UTC).isoformat()
+    async with service().client() as client:
+        await post(client, item_id="a", **FULL, expires_at=soon)
+        await post(client, item_id="b", **FULL)
+        await patch(client, "b", expires_at=datetime.fromtimestamp(now + 120, UTC).isoformat())
+        clock[0] = now + 59.5
+        before = sorted(await listed(client))
+        clock[0] = now + 60
+        after, item = await listed(client), await read(client, "a")
+
+    async with service().client() as client:
+        restarted = await listed(client)
+        clock[0] = now + 120
+        at_the_end = await listed(client)
+        await patch(client, "a", expires_at=None)
+        back = await listed(client)
+
+    assert (before, after, restarted, at_the_end, back) == (["a", "b"], ["b"], ["b"], [], ["a"])
+    assert (item["searchable"], item["hidden"]) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("2026-11-23T18:00:00Z", "2026-11-23T18:00:00.000+00:00"),
+        ("2026-11-23t18:00:00.25+02:00", "2026-11-23T16:00:00.250+00:00"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000+00:00"),
+    ],
+)
+async def test_moments_are_kept_in_utc(client: httpx.AsyncClient, sent: str, kept: str) -> None:
+    posted = (await post(client, item_id="a", **FULL, published_at=sent)).json()
+
+    assert posted["published_at"] == kept
+    assert (await read(client, "a"))["published_at"] == kept
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["2026-11-23T18:00:00", "2026-11-23", "tomorrow", "", 1764000000, "2026-02-30T00:00:00Z", "9999-12-31T23:59:59Z"],
+)
+async def test_a_moment_without_a_zone_is_refused(client: httpx.AsyncClient, moment: object) -> None:
+    await post(client, item_id="a", **FULL)
+    before = await read(client, "a")
+
+    for name in ("published_at", "expires_at"):
+        assert_problem(await client.post("/items", json={"item_id": "b", "title": "x", name: moment}), 422, name)
+        assert_problem(await client.patch("/items/a", json={name: moment}), 422, name)
+
+    assert await read(client, "a") == before
+    assert (await client.get("/items/b")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        (b'{"colour": "red"}', 422, "colour"),
+        (b'{"title": null}', 422, "title"),
+        (b'{"hidden": "yes"}', 422, "hidden"),
+        (b'{"hidden_reason": "recalled"}', 422, "body"),
+        (b'{"item_id": "b"}', 422, "item_id"),
+        (b'{"attributes": {"a": [1]}}', 422, "attributes"),
+        (b"[]", 422, "body"),
+        (b"{", 400, "body"),
+    ],
+)
+async def test_a_bad_change_is_refused_and_changes_nothing(
+    client: httpx.AsyncClient, body: bytes, status: int, field: str
+) -> None:
+    await post(client, item_id="a", **FULL)
+    before = await read(client, "a")
+
+    answer = await client.patch("/items/a", content=body, headers={"content-type": "application/json"})
+
+    assert_problem(answer, status, field)
+    assert await read(client, "a") == before
+
+
+async def test_too_many_attributes_after_a_merge_are_refused(client: httpx.AsyncClient) -> None:
+    await post(client, item_id="a", title="x", attributes={str(at): at for at in range(99)})
+
+    assert_problem(await patch(client, "a", attributes={"x": 1, "y": 2}), 422, "attributes")
+    assert len((await read(client, "a"))["attributes"]) == 99
+    assert (await patch(client, "a", attributes={"x": 1, "y": 2, "0": None})).status_code == 200
+
+
+async def test_changing_what_is_not_there_is_404(client: httpx.AsyncClient) -> None:
+    assert_problem(await patch(client, "nobody", hidden=True), 404, "item_id")
+    assert_problem(await client.patch("/items/a", content=b"{}", headers={"content-type": "text/plain"}), 415, "content-type")
+
+
+async def test_the_same_item_again_costs_nothing(client: httpx.AsyncClient) -> None:
+    """No encoder runs, nothing is written: the answer is the item as it is."""
+    first = await post(client, item_id="a", image=draw_jpeg(), **FULL)
+    runs, writes = await encoder_runs(client), await counted(client, "thaw_items_ingested_total")
+
+    again = await post(client, item_id="a", image=draw_jpeg(), **FULL)
+    unchanged = await patch(client, "a", title=FULL["title"], attributes={"price": 3})
+
+    assert (first.status_code, again.status_code, unchanged.status_code) == (201, 200, 200)
+    assert first.json() == again.json() == unchanged.json()
+    assert first.headers["etag"] == again.headers["etag"] == unchanged.headers["etag"]
+    assert await encoder_runs(client) == runs
+    assert await counted(client, "thaw_items_ingested_total") == writes
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"title": "Bread"}, {"image": draw_jpeg(7)}, {"image": None}, {"attributes": {"price": 3.0, "new": True}}, {"text": ""}],
+    ids=["title", "picture", "no picture", "a number's kind", "text"],
+)
+async def test_whatever_differs_is_written(client: httpx.AsyncClient, other: dict[str, Any]) -> None:
+    first = await post(client, item_id="a", image=draw_jpeg(), **FULL)
+    content = {"image": draw_jpeg(), **FULL, **other}
+    content = {name: value for name, value in content.items() if value is not None}
+
+    again = await post(client, item_id="a", **content)
+    await post(client, item_id="b", **content)
+    found = await scores(client)
+
+    assert again.headers["etag"] != first.headers["etag"]
+    assert again.json()["modalities"]["image"] is ("image" in content)
+    assert found["a"] == pytest.approx(found["b"], abs=1e-6)
+
+
+async def test_other_attributes_run_no_encoder(client: httpx.AsyncClient) -> None:
+    await post(client, item_id="a", image=draw_jpeg(), **FULL)
+    runs, before = await encoder_runs(client), await scores(client)
+
+    again = await post(client, item_id="a", image=draw_jpeg(), **{**FULL, "attributes": {"price": 4}})
+    changed = await patch(client, "a", attributes={"size": "M"}, hidden=True)
+    await patch(client, "a", hidden=False)
+
+    assert again.json()["attributes"] == {"price": 4}
+    assert changed.json()["attributes"] == {"price": 4, "size": "M"}
+    assert await encoder_runs(client) == runs
+    assert await scores(client) == before
+    assert (await client.get("/items/a/image")).status_code == 200
+
+
+async def test_the_same_item_again_is_known_after_a_restart(service: ClientMaker) -> None:
+    async with service().client() as client:
+        first = await post(client, item_id="a", image=draw_jpeg(), **FULL)
+
+    async with service().client() as client:
+        again = await post(client, item_id="a", image=draw_jpeg(), **FULL)
+        runs = await encoder_runs(client)
+
+    assert (again.json(), runs) == (first.json(), 0)
+
+
+async def test_a_state_that_the_client_knows_is_not_sent_again(client: httpx.AsyncClient) -> None:
+    etag = (await post(client, item_id="a", **FULL)).headers["etag"]
+
+    known = await client.get("/items/a", headers={"if-none-match": f'"other", W/{etag}'})
+    await patch(client, "a", title="Bread")
+    changed = await client.get("/items/a", headers={"if-none-match": etag})
+
+    assert (known.status_code, known.content, known.headers["etag"]) == (304, b"", etag)
+    assert (changed.status_code, changed.json()["title"]) == (200, "Bread")
+    assert changed.headers["etag"] != etag
+
+
+async def test_a_write_on_an_old_state_is_refused_and_changes_nothing(client: httpx.AsyncClient) -> None:
+    old = (await post(client, item_id="a", **FULL)).headers["etag"]
+    new = (await patch(client, "a", title="Second")).headers["etag"]
+    content = {"item_id": "a", "title": "Third"}
+
+    for headers in ({"if-match": old}, {"if-match": f"W/{new}"}, {"if-match": '"rubbish"'}, {"if-none-match": "*"}):
+        assert_problem(await patch(client, "a", headers, title="Third"), 412, None)
+        assert_problem(await client.post("/items", json=content, headers=headers), 412, None)
+        assert_problem(await client.delete("/items/a", headers=headers), 412, None)
+    assert_problem(await client.post("/items", json={"item_id": "b", "title": "x"}, headers={"if-match": "*"}), 412, None)
+
+    assert (await client.get("/items/a")).headers["etag"] == new
+    assert (await client.get("/items/b")).status_code == 404
+    assert (await patch(client, "a", {"if-match": f"{old}, {new}"}, title="Third")).status_code == 200
+    assert (await client.delete("/items/a", headers={"if-match": "*"})).status_code == 204
+    assert (await client.post("/items", json=content, headers={"if-none-match": "*"})).status_code == 201
+
+
+async def test_changes_at_once_are_all_kept(client: httpx.AsyncClient) -> None:
+    """Each is merged into what the others left, whether or not an encoder runs for it."""
+    await post(client, item_id="a", image=draw_jpeg(), **FULL)
+
+    answers = await asyncio.gather(
+        *(patch(client, "a", attributes={f"n{at}": at}) for at in range(12)),
+        patch(client, "a", title="Bread"),
+        patch(client, "a", text="From the oven"),
+        patch(client, "a", hidden=True),
+    )
+    item = await read(client, "a")
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert {name: item["attributes"][name] for name in (f"n{at}" for at in range(12))} == {f"n{at}": at for at in range(12)}
+    assert (item["title"], item["text"], item["hidden"], item["modalities"]["image"]) == ("Bread", "From the oven", True, True)
+
+
+async def test_of_two_writes_on_one_state_only_one_happens(client: httpx.AsyncClient) -> None:
+    etag = (await post(client, item_id="a", **FULL)).headers["etag"]
+
+    answers = await asyncio.gather(*(patch(client, "a", {"if-match": etag}, attributes={"by": at}) for at in range(6)))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 412, 412, 412, 412, 412]
+
+
+async def test_an_item_that_expired_before_it_came_is_kept_and_in_no_list(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    past = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+
+    answer = await post(client, item_id="a", **FULL, expires_at=past)
+
+    assert (answer.status_code, answer.json()["searchable"]) == (201, False)
+    assert await listed(client) == []
