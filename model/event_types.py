@@ -19,6 +19,8 @@ from model.errors import EventWithoutValue, UnknownEventType
 
 RATING = "rating"
 """The one type whose weight is its value."""
+LOOKING = frozenset({"view", "impression"})
+"""Types by which a user met an item without doing anything with it: it does not count as seen for them."""
 POSITIVE = 1.0
 """The least weight of a positive."""
 WEIGHTS: Mapping[str, float] = MappingProxyType(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from model.content import BoolArray
 from model.errors import EventError, EventWithoutValue
-from model.event_types import EVENT_TYPES, is_positive, takes_back, weight
+from model.event_types import EVENT_TYPES, LOOKING, is_positive, takes_back, weight
 from model.plain.bad_rows import BadRows
 from model.plain.items import read_word
 from model.plain.tables import Row, Table
@@ -19,7 +19,7 @@ from model.plain.tables import Row, Table
 _MOST_SECONDS = 1e11
 """A larger number is one of milliseconds: these seconds end in the year 5138."""
 _UNTIMED = -math.inf
-_NOTHING, _POSITIVE, _TAKEN_BACK = 0, 1, 2
+_NOTHING, _POSITIVE, _TAKEN_BACK, _LOOKED = 0, 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class InteractionTable:
     items: NDArray[np.int32]
     """Positions in the catalogue."""
     positive: BoolArray
-    """False: the user met the item without liking it."""
+    """False: the user did something with the item, and did not like it, or no longer."""
 
     def __len__(self) -> int:
         return len(self.users)
@@ -53,7 +53,7 @@ def read_interactions(table: Table, rows: Mapping[str, int], threshold: float, b
 
     Of several rows of one user and item, one that is a positive is enough, unless a later `hide` or `return` takes it
     back. Later is by timestamp, at the same time the one that takes back; rows without a timestamp come before
-    all others, in the table's order.
+    all others, in the table's order. A look that is no positive leaves nothing: the user may still be shown the item.
 
     Args:
         rows: positions in the catalogue by item id.
@@ -71,7 +71,7 @@ def read_interactions(table: Table, rows: Mapping[str, int], threshold: float, b
             bad.drop("no user_id", where)
         elif item_id not in rows:
             bad.drop("unknown item", f"{where}: {item_id}")
-        elif (says := _judge(row, where, threshold, bad)) is not None:
+        elif (says := _judge(row, where, threshold, bad)) not in (None, _LOOKED):
             columns.users.append(users.setdefault(user_id, len(users)))
             columns.items.append(rows[item_id])
             columns.says.append(says)
@@ -80,7 +80,7 @@ def read_interactions(table: Table, rows: Mapping[str, int], threshold: float, b
 
 
 def _judge(row: Row, where: str, threshold: float, bad: BadRows) -> int | None:
-    """Whether a row is a positive, takes one back, or neither; None if it says nothing."""
+    """Whether a row is a positive, takes one back, is only a look, or none of these; None if it cannot be used."""
     event_type = read_word(row.get("event_type"))
     if event_type:
         return _judge_event(event_type, row.get("value"), where, threshold, bad)
@@ -104,7 +104,9 @@ def _judge_event(event_type: str, value: object, where: str, threshold: float, b
     except EventError:
         bad.drop(f"event_type is none of {', '.join(EVENT_TYPES)}", f"{where}: {event_type!r}")
     else:
-        return _TAKEN_BACK if takes_back(event_type) else (_POSITIVE if says else _NOTHING)
+        if says or takes_back(event_type):
+            return _POSITIVE if says else _TAKEN_BACK
+        return _LOOKED if event_type in LOOKING else _NOTHING
     return None
 
 
