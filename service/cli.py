@@ -48,14 +48,17 @@ def ingest(
     split: Annotated[str | None, typer.Option(help="Only the items of this split.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Items under way at once.")] = 8,
 ) -> None:
-    """Post the items of a plain folder to a running service."""
+    """Post the items of a plain folder to a running service; exit status 1 if some, or their pictures, were not taken."""
     from service.ingest_folder import ingest_folder
 
     outcome = ingest_folder(folder, url=url, split=split, workers=workers)
-    typer.echo(f"{outcome.created:,} new, {outcome.replaced:,} replaced, {len(outcome.refused):,} refused")
-    for item_id, reason in outcome.refused[:20]:
+    incomplete = f", {outcome.incomplete:,} without their picture" if outcome.incomplete else ""
+    typer.echo(f"{outcome.created:,} new, {outcome.replaced:,} replaced, {outcome.refused:,} refused{incomplete}")
+    for item_id, reason in outcome.reasons[:20]:
         typer.echo(f"  {item_id}: {reason}", err=True)
-    if outcome.refused:
+    if len(outcome.reasons) > 20:
+        typer.echo(f"  and {outcome.refused + outcome.incomplete - 20:,} more", err=True)
+    if outcome.refused or outcome.incomplete:
         raise typer.Exit(1)
 
 

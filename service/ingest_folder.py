@@ -21,16 +21,20 @@ class Outcome:
 
     created: int = 0
     replaced: int = 0
-    refused: list[tuple[str, str]] = field(default_factory=list)
-    """Item ids, or places in the table, and why."""
+    refused: int = 0
+    """Rows of the table that are no item, and items that the service refused."""
+    incomplete: int = 0
+    """Items that were posted without the picture that the table names."""
+    reasons: list[tuple[str, str]] = field(default_factory=list)
+    """Of these, item ids or places in the table, and why; of bad rows the first hundred of a kind."""
 
 
 def ingest_folder(folder: Path, *, url: str, split: str | None, workers: int) -> Outcome:
     """
     Posts the items of a folder, or of one split of it; a refused item does not stop the others.
 
-    Pictures named by URL are fetched here, not by the service. One that does not come is among the refused, and its item
-    is posted without it.
+    Pictures named by URL are fetched here, not by the service. The item of one that does not come
+    is posted without it, and counted as incomplete.
 
     Raises:
         DataError: the folder cannot be read, or has no such item.
@@ -43,13 +47,21 @@ def ingest_folder(folder: Path, *, url: str, split: str | None, workers: int) ->
     with Client(url) as client, ThreadPoolExecutor(workers) as pool:
         client.ready()
         items = _fetch_pictures(items, bad)
-        outcome = Outcome(
-            refused=[(where, reason) for reason, rows in bad.examples.items() if reason != "blank text" for where in rows]
-        )
+        outcome = _begin(bad)
         done = _run(pool, client, items, 4 * workers)
         for item_id, answer in track(done, "ingesting", total=len(items), console=Console(stderr=True)):
             _note(outcome, item_id, answer)
     return outcome
+
+
+def _begin(bad: BadRows) -> Outcome:
+    """What is known before anything is posted."""
+    kept = [reason for reason in bad.counts if reason not in bad.remarks]
+    return Outcome(
+        refused=bad.dropped,
+        incomplete=sum(bad.counts[reason] for reason in kept if reason not in bad.dropping),
+        reasons=[(where, reason) for reason in kept for where in bad.examples[reason]],
+    )
 
 
 def _fetch_pictures(items: list[CatalogueItem], bad: BadRows) -> list[CatalogueItem]:
@@ -98,6 +110,11 @@ def _note(outcome: Outcome, item_id: str, answer: "Future[bool]") -> None:
     except CallFailed as error:
         if error.status == 0:
             raise
-        outcome.refused.append((item_id, str(error)))
+        _refuse(outcome, item_id, str(error))
     except OSError as error:
-        outcome.refused.append((item_id, f"the picture cannot be read: {error.strerror}"))
+        _refuse(outcome, item_id, f"the picture cannot be read: {error.strerror}")
+
+
+def _refuse(outcome: Outcome, item_id: str, reason: str) -> None:
+    outcome.refused += 1
+    outcome.reasons.append((item_id, reason))

@@ -35,4 +35,4 @@ def print_summary(summary: Summary) -> None:
         highlight=False,
     )
     console.print(f"checkpoint {summary.checkpoint.version} at {summary.path}", highlight=False)
-    console.print(f"report of bad rows at {summary.report}", highlight=False)
+    console.print(f"{summary.bad_rows:,} bad rows, named in {summary.report}", highlight=False)

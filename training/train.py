@@ -42,6 +42,8 @@ class Summary:
     checkpoint: Checkpoint
     path: Path
     report: Path
+    bad_rows: int
+    """Of both tables, those included that may well be meant so."""
     seconds: float
 
 
@@ -68,9 +70,9 @@ def train(config: TrainConfig, reporter: Reporter) -> Summary:
     finally:
         write_report(folder, report)
     checkpoint = train_on(folder, features, encoders, config, reporter)
-    return Summary(
-        save_checkpoint(checkpoint, config.out, overwrite=config.overwrite), config.out, report, time.monotonic() - start
-    )
+    saved = save_checkpoint(checkpoint, config.out, overwrite=config.overwrite)
+    bad_rows = folder.bad_items.counts.total() + folder.bad_interactions.counts.total()
+    return Summary(saved, config.out, report, bad_rows, time.monotonic() - start)
 
 
 def train_on(

@@ -22,10 +22,15 @@ class BadRows:
     harmless: int = 0
     """Rows that are named and do not count against the limit."""
     examples: dict[str, list[str]] = field(default_factory=dict)
+    dropping: set[str] = field(default_factory=set)
+    """The reasons for which rows were left out."""
+    remarks: set[str] = field(default_factory=set)
+    """The reasons that are named and may well be meant so."""
 
     def drop(self, reason: str, where: str) -> None:
         """Notes a row that was left out."""
         self.dropped += 1
+        self.dropping.add(reason)
         self.note(reason, where)
 
     def note(self, reason: str, where: str) -> None:
@@ -38,6 +43,7 @@ class BadRows:
     def remark(self, reason: str, where: str) -> None:
         """Notes a row that may well be meant so."""
         self.harmless += 1
+        self.remarks.add(reason)
         self.note(reason, where)
 
     def require_few(self, limit: float) -> None:

@@ -13,6 +13,7 @@ import pytest
 from model.checkpoint import Checkpoint
 from service.client import CallFailed, Client
 from service.ingest_folder import ingest_folder
+from tests.fakes import draw_jpeg
 from tests.processes import free_port, thaw_process
 from training.data.plain import read_folder
 from training.dataset import to_matrix
@@ -48,7 +49,7 @@ def test_the_service_ranks_as_the_evaluator_does(
     likes = to_matrix(folder.interactions, np.arange(len(columns)), positives=True)
     online = rank_metrics(ranks, np.eye(len(columns), dtype=np.float32), list(columns), likes).means()
 
-    assert (outcome.created, outcome.refused) == (36, [])
+    assert (outcome.created, outcome.refused, outcome.incomplete) == (36, 0, 0)
     assert online["ndcg@20"] == pytest.approx(offline["ndcg@20"], abs=1e-3)
     assert online["recall@10"] == pytest.approx(offline["recall@10"], abs=1e-3)
 
@@ -102,11 +103,14 @@ def test_a_service_that_cannot_start_says_why_in_one_sentence(tmp_path: Path) ->
 def test_ingest_says_what_was_refused(checkpoint_path: Path, tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "bad.jpg").write_bytes(b"no picture")
+    (tmp_path / "shop" / "fine.jpg").write_bytes(draw_jpeg())
     rows = [
         {"item_id": "good", "title": "A mug"},
         {"item_id": "bad", "title": "A cup", "image": "bad.jpg"},
         {"item_id": "empty"},
         {"item_id": "good", "title": "again"},
+        {"item_id": "half", "title": "A bowl", "image": "gone.jpg"},
+        {"item_id": "plain", "image": "fine.jpg"},
     ]
     (tmp_path / "shop" / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
     with thaw_process(checkpoint_path, tmp_path) as service:
@@ -114,9 +118,11 @@ def test_ingest_says_what_was_refused(checkpoint_path: Path, tmp_path: Path) -> 
         again = ingest_folder(tmp_path / "shop", url=service.url, split=None, workers=1)
 
     assert outcome.returncode == 1
-    assert "1 new, 0 replaced, 3 refused" in outcome.stdout
+    assert "3 new, 0 replaced, 3 refused, 1 without their picture" in outcome.stdout
     assert "not a JPEG, PNG or WebP" in outcome.stderr
-    assert again.replaced == 1
+    assert "line 5: half: gone.jpg: missing picture file" in outcome.stderr
+    assert "plain" not in outcome.stderr  # a picture alone is enough
+    assert again.replaced == 3
 
 
 def test_a_service_that_is_not_there_is_said_in_a_sentence(demo_folder: Path) -> None:

@@ -84,6 +84,6 @@ def test_ingest_posts_pictures_by_url(shop: Path, checkpoint_path: Path, monkeyp
         outcome = ingest_folder(shop, url=service.url, split=None, workers=1)
         pictured = {item_id: client.get_item(item_id)["modalities"]["image"] for item_id in ("a", "b")}
 
-    assert outcome.created == 2
-    assert outcome.refused == [(REFUSED, "picture not fetched")]
+    assert (outcome.created, outcome.refused, outcome.incomplete) == (2, 0, 1)
+    assert outcome.reasons == [(REFUSED, "picture not fetched")]
     assert pictured == {"a": True, "b": False}
