@@ -130,6 +130,7 @@ def test_what_the_page_makes_is_trained_on_and_measured(shop: Path) -> None:
     names = ("Mug", "Oar", "Sail", "Cup", "Rope", "Pot")
     products = [f"{n},{names[n % 6]} {n},{names[n % 6]} for all,Acme,{n},,2026-01-{n % 28 + 1:02}" for n in range(60)]
     orders = [f"{user}-{n},u{user},{n},2026-04-01 10:00:00,paid," for user in range(20) for n in range(60) if (user + n) % 6 < 2]
+    orders.append("9,u1,999,2026-04-01 10:00:00,paid,")  # a product that is no more
     (shop / "products.csv").write_text("\n".join([PRODUCTS.splitlines()[0], *products]))
     (shop / "orders.csv").write_text("\n".join([ORDERS.splitlines()[0], *orders]))
     free = "--encoder image=none --encoder text=hash-text:16 --encoder title=none --encoder sentences=none --set width=8"
