@@ -82,6 +82,40 @@ def test_blank_text_is_a_missing_modality() -> None:
     assert not features.values[1][0].any()
 
 
+def test_several_pictures_become_one_mean() -> None:
+    reader = ContentEncoder({"image": make_encoder("hash-image:8"), "text": make_encoder("hash-text:8")}, FIELDS)
+    one, two = draw_jpeg(1), draw_jpeg(2)
+
+    items = [Content("x"), Content("x", "", one, {}, (two,)), Content("", "", one), Content("", "", two)]
+    features = reader.encode([reader.prepare(item) for item in items])
+
+    total = features.values[0][2] + features.values[0][3]
+    np.testing.assert_allclose(features.values[0][1], total / np.linalg.norm(total), atol=1e-6)
+    assert features.present.tolist() == [[False, True], [True, True], [True, False], [True, False]]
+
+
+def test_equal_inputs_have_equal_hashes_and_only_they() -> None:
+    """What is hashed is what the encoders read: an attribute that none of them reads makes no difference."""
+    reader = ContentEncoder({"image": make_encoder("hash-image:8"), "text": make_encoder("hash-text:8")}, FIELDS)
+    one, two = draw_jpeg(1), draw_jpeg(2)
+
+    first = reader.inputs(Content("a", "b", one, {"price": 1}))
+
+    assert first == reader.inputs(Content("a", "b", one, {"price": 2}))
+    assert first["text"] != reader.inputs(Content("a", "c"))["text"]
+    assert first["image"] != reader.inputs(Content("a", "b", one, {}, (two,)))["image"]
+    assert reader.inputs(Content(" ", "")) == {}
+
+
+def test_what_is_known_is_not_prepared() -> None:
+    reader = ContentEncoder({"image": make_encoder("hash-image:8"), "text": make_encoder("hash-text:8")}, FIELDS)
+
+    prepared = reader.prepare(Content("words", "", b"not even a picture"), known={"image"})
+
+    assert prepared.raws == ((), ("words",))
+    assert reader.prepare(Content(), known={"image"}).is_empty
+
+
 def test_an_item_with_nothing_is_refused() -> None:
     reader = ContentEncoder({"text": make_encoder("hash-text:8")}, FIELDS)
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from model.content import Content
 from model.encoders.lexical import DIM, LexicalEncoder
-from model.features import row_to_bytes, rows_of_bytes, spread_rows, to_tensor
+from model.features import mean_rows, row_to_bytes, rows_of_bytes, spread_rows, to_tensor
 
 
 def test_dense_rows_survive_as_bytes() -> None:
@@ -66,3 +67,19 @@ def test_words_can_be_read_from_attributes_too() -> None:
         Content("A", "", None, {"brand": "Acme", "year": 1999, "none": None}).words(("brand", "title", "year", "none"))
         == "Acme. A. 1999"
     )
+
+
+def test_the_mean_of_a_run_of_rows_has_length_1_again() -> None:
+    rows = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.6, 0.8, 0]], np.float32)
+    expected = np.array([[0.5**0.5, 0.5**0.5, 0], [0, 0, 1], [0.6, 0.8, 0]])
+
+    dense = mean_rows(rows, np.array([2, 1, 1]))
+    sparse = mean_rows(sp.csr_array(rows), np.array([2, 1, 1]))
+
+    assert dense.dtype == sparse.dtype == np.float32
+    np.testing.assert_allclose(dense, expected, atol=1e-6)
+    np.testing.assert_allclose(sparse.toarray(), expected, atol=1e-6)
+
+
+def test_rows_that_cancel_each_other_out_give_zeros_and_no_nan() -> None:
+    assert mean_rows(np.array([[1, 0], [-1, 0]], np.float32), np.array([2])).tolist() == [[0.0, 0.0]]
