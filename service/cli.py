@@ -47,13 +47,23 @@ def ingest(
     url: Url = "http://127.0.0.1:8000",
     split: Annotated[str | None, typer.Option(help="Only the items of this split.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Items under way at once.")] = 8,
+    sync: Annotated[
+        bool, typer.Option("--sync", help="Also hide items that the folder lacks; show them when they are back.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="With --sync: hide them even if they are over 20 % of all.")] = False,
 ) -> None:
     """Post the items of a plain folder to a running service; exit status 1 if some, or their pictures, were not taken."""
     from service.ingest_folder import ingest_folder
+    from service.sync_folder import sync_folder
 
-    outcome = ingest_folder(folder, url=url, split=split, workers=workers)
+    changes = ""
+    if sync:
+        synced = sync_folder(folder, url=url, split=split, workers=workers, force=force)
+        outcome, changes = synced.posted, f", {synced.hidden:,} hidden, {synced.shown:,} shown again"
+    else:
+        outcome = ingest_folder(folder, url=url, split=split, workers=workers)
     incomplete = f", {outcome.incomplete:,} without their picture" if outcome.incomplete else ""
-    typer.echo(f"{outcome.created:,} new, {outcome.replaced:,} replaced, {outcome.refused:,} refused{incomplete}")
+    typer.echo(f"{outcome.created:,} new, {outcome.replaced:,} replaced, {outcome.refused:,} refused{incomplete}{changes}")
     for item_id, reason in outcome.reasons[:20]:
         typer.echo(f"  {item_id}: {reason}", err=True)
     if len(outcome.reasons) > 20:

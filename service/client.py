@@ -1,9 +1,10 @@
 """The library that talks to a running service."""
 
 import base64
+import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
@@ -22,6 +23,21 @@ class CallFailed(ServiceError):
     def __init__(self, status: int, detail: str, field: str | None = None) -> None:
         self.status, self.detail, self.field = status, detail, field
         super().__init__(detail)
+
+
+def item_body(
+    item_id: str,
+    *,
+    title: str = "",
+    text: str = "",
+    image: bytes | None = None,
+    attributes: "Mapping[str, Scalar] | None" = None,
+) -> dict[str, Any]:
+    """An item as the body of `POST /items`."""
+    body: dict[str, Any] = {"item_id": item_id, "title": title, "text": text, "attributes": dict(attributes or {})}
+    if image is not None:
+        body["image_base64"] = base64.b64encode(image).decode()
+    return body
 
 
 class Client:
@@ -64,10 +80,32 @@ class Client:
         attributes: "Mapping[str, Scalar] | None" = None,
     ) -> dict[str, Any]:
         """Posts an item; returns it as the service holds it."""
-        body: dict[str, Any] = {"item_id": item_id, "title": title, "text": text, "attributes": dict(attributes or {})}
-        if image is not None:
-            body["image_base64"] = base64.b64encode(image).decode()
+        body = item_body(item_id, title=title, text=text, image=image, attributes=attributes)
         return self._call("POST", "/items", json=body)
+
+    def put_items(self, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """
+        Posts items in one call, each as the body of `POST /items`; those that found no room are sent again.
+
+        Returns:
+            What became of each, in their order: `status` 201 or 200, or `status` and `problem` of one that was refused.
+        """
+        results: dict[int, dict[str, Any]] = {}
+        waiting = list(range(len(items)))
+        for attempt in range(self._tries):
+            lines = b"\n".join(json.dumps(items[at]).encode() for at in waiting)
+            answer = self._send("POST", "/items/batch", content=lines, headers={"Content-Type": "application/x-ndjson"})
+            for at, line in zip(waiting, _checked(answer).text.splitlines(), strict=True):
+                results[at] = json.loads(line)
+            waiting = [at for at in waiting if results[at]["status"] == 429]
+            if not waiting or attempt == self._tries - 1:
+                break
+            time.sleep(1)
+        return [results[at] for at in range(len(items))]
+
+    def change_item(self, item_id: str, **changes: Any) -> dict[str, Any]:
+        """Changes an item by the fields of `PATCH /items/{item_id}`; returns it as it is then."""
+        return self._call("PATCH", f"/items/{quote(item_id, safe='')}", json=changes)
 
     def get_item(self, item_id: str) -> dict[str, Any]:
         """One item."""
@@ -97,15 +135,24 @@ class Client:
         return self._call("GET", "/health/ready")
 
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        return _read(self._send(method, path, **options))
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         for attempt in range(self._tries):
             try:
                 response = self._http.request(method, path, **options)
             except httpx.HTTPError as error:
                 raise CallFailed(0, f"{self._http.base_url} does not answer: {error or type(error).__name__}") from error
             if response.status_code != 429 or attempt == self._tries - 1:
-                return _read(response)
+                return response
             time.sleep(float(response.headers.get("Retry-After", "1")))
         raise AssertionError("unreachable")
+
+
+def _checked(response: httpx.Response) -> httpx.Response:
+    if response.is_error:
+        _read(response)
+    return response
 
 
 def _read(response: httpx.Response) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from model.plain.bad_rows import BadRows
 from model.plain.errors import DataError
 from model.plain.items import CatalogueItem, read_items
 from model.plain.pictures import PictureCache, default_cache
-from service.client import CallFailed, Client
+from service.client import CallFailed, Client, item_body
 
 
 @dataclass(slots=True)
@@ -74,11 +74,9 @@ def _fetch_pictures(items: list[CatalogueItem], bad: BadRows) -> list[CatalogueI
     return pictures.place(items, failed, bad)
 
 
-def _run(
-    pool: ThreadPoolExecutor, client: Client, items: list[CatalogueItem], ahead: int
-) -> Iterator[tuple[str, "Future[bool]"]]:
+def _run(pool: ThreadPoolExecutor, client: Client, items: list[CatalogueItem], ahead: int) -> Iterator[tuple[str, "Future[int]"]]:
     """Items as they are done; no more than `ahead` pictures are in memory at once."""
-    pending: dict[Future[bool], str] = {}
+    pending: dict[Future[int], str] = {}
     for item in items:
         pending[pool.submit(_post, client, item)] = item.item_id
         if len(pending) >= ahead:
@@ -87,23 +85,24 @@ def _run(
         yield from _finished(pending)
 
 
-def _finished(pending: dict["Future[bool]", str]) -> Iterator[tuple[str, "Future[bool]"]]:
+def _finished(pending: dict["Future[int]", str]) -> Iterator[tuple[str, "Future[int]"]]:
     for future in wait(pending, return_when=FIRST_COMPLETED).done:
         yield pending.pop(future), future
 
 
-def _post(client: Client, item: CatalogueItem) -> bool:
+def _post(client: Client, item: CatalogueItem) -> int:
     content = item.content()
-    answer = client.put_item(
-        item.item_id, title=content.title, text=content.text, image=content.image, attributes=content.attributes
-    )
-    created: bool = answer["created_at"] == answer["updated_at"]
-    return created
+    body = item_body(item.item_id, title=content.title, text=content.text, image=content.image, attributes=content.attributes)
+    result = client.put_items([body])[0]
+    if "problem" in result:
+        raise CallFailed(result["status"], result["problem"]["detail"], result["problem"].get("field"))
+    status: int = result["status"]
+    return status
 
 
-def _note(outcome: Outcome, item_id: str, answer: "Future[bool]") -> None:
+def _note(outcome: Outcome, item_id: str, answer: "Future[int]") -> None:
     try:
-        if answer.result():
+        if answer.result() == 201:
             outcome.created += 1
         else:
             outcome.replaced += 1
