@@ -24,6 +24,12 @@ _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer KEY`."},
     "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key, for clients that cannot."},
 }
+_HEADERS = {
+    "X-Request-ID": {"description": "The request's own, or a new one.", "schema": {"type": "string"}},
+    "Retry-After": {"description": "Seconds to wait before trying again.", "schema": {"type": "integer", "minimum": 1}},
+    "WWW-Authenticate": {"description": "How to send a key.", "schema": {"type": "string"}},
+}
+_HEADERS_BY_STATUS = {"401": ["WWW-Authenticate"], "429": ["Retry-After"], "503": ["Retry-After"]}
 _SAID = {Right.OPEN: "Needs no key.", Right.READ: "Needs a read key.", Right.WRITE: "Needs a write key."}
 _TAGS = [
     {"name": "items", "description": "The catalogue: what can be recommended."},
@@ -52,12 +58,13 @@ def describe(app: FastAPI) -> Json:
         title=app.title, version=VERSION, summary=app.summary, description=_ABOUT, routes=app.routes, tags=_TAGS
     )
     components = document.setdefault("components", {})
-    components["securitySchemes"] = _SCHEMES
+    components["securitySchemes"], components["headers"] = _SCHEMES, _HEADERS
     components.setdefault("schemas", {})[ProblemAnswer.__name__] = ProblemAnswer.model_json_schema()
     rights = declared_rights(app)
     for path, method, operation in operations(document):
         _say_right(operation, rights.get((method.upper(), path)) or Right.OPEN)
         _say_problems(operation)
+        _say_headers(operation)
         _give_examples(operation, method, path)
     for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own; ours is a problem
         components["schemas"].pop(unused, None)
@@ -88,6 +95,13 @@ def _say_problems(operation: Json) -> None:
     if any("HTTPValidationError" in str(answer) for answer in answers.values()):
         answers["422"] = problem_answer(422)
     operation["responses"] = dict(sorted(answers.items()))
+
+
+def _say_headers(operation: Json) -> None:
+    for status, answer in operation["responses"].items():
+        headers = answer.setdefault("headers", {})
+        for name in ["X-Request-ID", *_HEADERS_BY_STATUS.get(status, ())]:
+            headers.setdefault(name, {"$ref": f"#/components/headers/{name}"})
 
 
 def _give_examples(operation: Json, method: str, path: str) -> None:

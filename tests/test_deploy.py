@@ -10,6 +10,10 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from service.errors import SettingsError
+from service.keys import read_keys
+from service.serve import check_access
+from service.settings import Settings, read_settings
 from tests.conftest import ClientMaker
 from tests.fakes import draw_jpeg
 
@@ -82,6 +86,29 @@ def test_nothing_is_explained_that_is_no_alert() -> None:
     manual = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
     assert set(re.findall(r"^### (Thaw\w+)$", manual, re.MULTILINE)) == {rule["alert"] for rule in RULES}
+
+
+def test_compose_starts_without_keys_for_this_machine_alone_and_passes_keys_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image listens on every address, so that the compose file has to say who may come."""
+    api = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]["api"]
+    image = dict(re.findall(r"(THAW_\w+)=(\S+)", (ROOT / "Dockerfile").read_text(encoding="utf-8")))
+
+    def start(**outside: str) -> Settings:
+        filled = {
+            name: re.sub(r"\$\{(\w+):-(.*?)\}", lambda found: outside.get(found[1], found[2]), str(value))
+            for name, value in api["environment"].items()
+        }
+        for name, value in {**image, **filled}.items():
+            monkeypatch.setenv(name, value)
+        return read_settings()
+
+    assert [port.startswith("127.0.0.1:") for port in api["ports"]] == [True]
+    check_access(start())
+    with pytest.raises(SettingsError, match="THAW_ALLOW_OPEN"):
+        check_access(start(THAW_ALLOW_OPEN="false"))
+    with_keys = start(THAW_ALLOW_OPEN="false", THAW_ADMIN_KEYS="admin-key-of-the-test")
+    check_access(with_keys)
+    assert read_keys(with_keys).has_admin
 
 
 def test_panels_do_not_lie_upon_each_other() -> None:

@@ -140,6 +140,8 @@ def bodies(operation: dict[str, Any], where: str) -> Iterator[dict[str, Any]]:
 
 
 def assert_promised(answer: httpx.Response, operation: dict[str, Any]) -> None:
+    for name in operation["responses"][str(answer.status_code)]["headers"]:
+        assert answer.headers[name]
     promised = operation["responses"][str(answer.status_code)].get("content", {})
     kind = answer.headers.get("content-type", "").partition(";")[0]
     assert answer.status_code == 204 or kind in promised
