@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
@@ -19,6 +20,8 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         self.fusions = GateWatch()
         self.requests = self._seconds("thaw_request_seconds", "Time from a request to its answer.", "method", "route", "status")
+        self.request = cache(self.requests.labels)
+        """The histogram's child of (method, route, status); looked up anew each time it would cost more than observing."""
         self.stages = self._seconds("thaw_stage_seconds", "Time in one stage of an ingest or a recommendation.", "stage")
         self.freshness = self._seconds("thaw_freshness_seconds", "Time from a posted item to its being searchable.")
         self.batches = self._histogram("thaw_encode_batch_items", "Items in a batch of the encoders.", _COUNTS)

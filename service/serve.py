@@ -29,6 +29,7 @@ def serve(settings: Settings, first: Callable[[], None] | None = None) -> None:
     if first is not None:
         first()
     service = open_service(settings, open_configured_space(settings))
+    say_access(settings)
     uvicorn.run(
         create_app(service, settings),
         host=settings.host,
@@ -44,23 +45,25 @@ def serve(settings: Settings, first: Callable[[], None] | None = None) -> None:
 
 def check_access(settings: Settings) -> None:
     """
-    Says at start who may do what.
-
     Raises:
         SettingsError: the service would be open to others than this machine, and nobody said that it may be.
     """
+    if read_keys(settings).is_open and not is_loopback(settings.host) and not settings.allow_open:
+        raise SettingsError(
+            f"THAW_HOST is {settings.host!r}, beyond this machine, and there is no API key: set THAW_READ_KEYS, THAW_WRITE_KEYS "
+            "and THAW_ADMIN_KEYS (or THAW_KEYS_FILE), or THAW_ALLOW_OPEN=true to let everyone in"
+        )
+
+
+def say_access(settings: Settings) -> None:
+    """One line in the log of who may do what."""
     keys, log = read_keys(settings), structlog.get_logger(__name__)
     if not keys.is_open:
         log.info("API keys are needed", admin_calls="on" if keys.has_admin else "off: no THAW_ADMIN_KEYS")
     elif is_loopback(settings.host):
         log.warning("no API keys: open to everyone on this machine, and to it alone; admin calls are off", host=settings.host)
-    elif settings.allow_open:
-        log.warning("no API keys: anyone who reaches the port can read and write; admin calls are off", host=settings.host)
     else:
-        raise SettingsError(
-            f"THAW_HOST is {settings.host!r}, beyond this machine, and there is no API key: set THAW_READ_KEYS, THAW_WRITE_KEYS "
-            "and THAW_ADMIN_KEYS (or THAW_KEYS_FILE), or THAW_ALLOW_OPEN=true to let everyone in"
-        )
+        log.warning("no API keys: anyone who reaches the port can read and write; admin calls are off", host=settings.host)
 
 
 def is_loopback(host: str) -> bool:

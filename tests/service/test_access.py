@@ -6,6 +6,7 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from service.app import create_app
 from service.client import CallFailed, Client
@@ -13,7 +14,7 @@ from service.errors import AdminOff, NotAllowed, SettingsError, UnknownKey
 from service.keys import Keys, Right, read_keys
 from service.routes.access import declared_rights
 from service.running import Service
-from service.serve import check_access
+from service.serve import check_access, say_access
 from service.settings import Settings
 from tests.conftest import ClientMaker
 
@@ -186,6 +187,23 @@ def test_without_keys_the_service_starts_on_this_machine_only_unless_told_otherw
     check_access(Settings())
     check_access(Settings(host="0.0.0.0", allow_open=True))
     check_access(Settings(host="0.0.0.0", write_keys=SecretStr(WRITE)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (Settings(), "to it alone"),
+        (Settings(host="0.0.0.0", allow_open=True), "anyone who reaches the port"),
+        (Settings(write_keys=SecretStr(WRITE)), "API keys are needed"),
+    ],
+)
+def test_the_start_says_who_may_come(settings: Settings, said: str) -> None:
+    with capture_logs() as lines:
+        say_access(settings)
+
+    (line,) = lines
+    assert said in line["event"]
+    assert WRITE not in str(line)
 
 
 @pytest.mark.anyio
