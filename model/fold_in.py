@@ -80,6 +80,20 @@ class FoldIn:
             return np.asarray(tastes, np.float32)
         return place_users(tastes, float(self._arrays["popularity"][0]), self._arrays["spread"])
 
+    def readings(self, tastes: FloatArray) -> FloatArray:
+        """
+        What users say of an item that they act on (`model.thawing`): their tastes brought to one size, so that those
+        who did much do not drown the others.
+
+        Args:
+            tastes: (B, F).
+
+        Returns:
+            (B, F) float32.
+        """
+        spread = self._arrays["spread"] if self._has_popularity else np.eye(self.factors, dtype=np.float32)
+        return np.asarray(tastes / _deviations(tastes, spread)[:, None], np.float32)
+
 
 def place_users(tastes: FloatArray, popularity: float, spread: FloatArray) -> FloatArray:
     """
@@ -89,6 +103,10 @@ def place_users(tastes: FloatArray, popularity: float, spread: FloatArray) -> Fl
         popularity: its weight, in deviations of a user's scores.
         spread: (F, F) covariance of items' taste.
     """
+    return np.column_stack([tastes, popularity * _deviations(tastes, spread)]).astype(np.float32)
+
+
+def _deviations(tastes: FloatArray, spread: FloatArray) -> FloatArray:
+    """(B,): the spread of each user's scores."""
     variances = np.einsum("uf,fg,ug->u", tastes, spread, tastes, optimize=True)
-    deviations = np.sqrt(np.maximum(variances, _SMALLEST_VARIANCE))
-    return np.column_stack([tastes, popularity * deviations]).astype(np.float32)
+    return np.asarray(np.sqrt(np.maximum(variances, _SMALLEST_VARIANCE)), np.float32)

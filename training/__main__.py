@@ -15,6 +15,9 @@ from training.data.demo import write_demo
 from training.errors import BadConfig
 from training.evaluate import EvaluateConfig, evaluate
 from training.progress import ConsoleReporter
+from training.protocols.methods import METHODS
+from training.protocols.run import PROTOCOLS, ProtocolConfig, print_rows, run_protocol, write_rows
+from training.protocols.trial import Cut
 from training.report import print_metrics, print_summary
 from training.train import train
 
@@ -76,20 +79,54 @@ def train_command(
 
 @app.command("evaluate")
 def evaluate_command(
-    checkpoint: Annotated[Path, typer.Option(help="A checkpoint directory.")],
     data: Data,
+    checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint directory, to rank a folder's items with.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help=f"Instead of a checkpoint: train and measure over splits; {', '.join(PROTOCOLS)}.")
+    ] = None,
     split: Annotated[str | None, typer.Option(help="Rank only the items of this split, such as cold_val.")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the metrics to this file.")] = None,
+    seeds: Annotated[int, typer.Option(help="Over how many random splits a protocol measures.")] = 5,
+    first_seed: Annotated[int, typer.Option(help="The first split's seed.")] = 0,
+    methods: Annotated[
+        str, typer.Option(help="Of cold-only: names with commas between, NAME* for all that begin so; the first is compared.")
+    ] = ",".join(METHODS),
+    likes: Annotated[int | None, typer.Option(help="A protocol keeps at most so many likes of a user for training.")] = None,
+    catalogue: Annotated[float, typer.Option(help="The share of warm items that a protocol trains on.")] = 1.0,
+    encoder: Annotated[list[str] | None, typer.Option(help="As in train; of a protocol.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write what was measured to this file.")] = None,
     threshold: Threshold = 1.0,
     device: Device = "auto",
     cache: Cache = None,
     max_bad_share: MaxBadShare = 0.2,
 ) -> None:
-    """Rank the items of a folder for the users that a checkpoint knows."""
-    config = EvaluateConfig(checkpoint, data, split, threshold, device, cache, max_bad_share)
+    """Rank the items of a folder for the users that a checkpoint knows; or compare methods by a protocol."""
+    if (checkpoint is None) == (protocol is None):
+        raise BadConfig("give either --checkpoint or --protocol")
+    if checkpoint is not None:
+        _evaluate_checkpoint(EvaluateConfig(checkpoint, data, split, threshold, device, cache, max_bad_share), json_file)
+        return
+    config = ProtocolConfig(
+        protocol=str(protocol),
+        data=data,
+        seeds=seeds,
+        first_seed=first_seed,
+        methods=tuple(name.strip() for name in methods.split(",") if name.strip()),
+        cut=Cut(likes, catalogue),
+        encoders=_pairs("--encoder", encoder),
+        threshold=threshold,
+        cache=cache,
+        max_bad_share=max_bad_share,
+    )
+    rows = run_protocol(config, ConsoleReporter())
+    print_rows(rows, f"{protocol} on {data}, {seeds} splits from seed {first_seed}")
+    if json_file is not None:
+        write_rows(rows, config, json_file)
+
+
+def _evaluate_checkpoint(config: EvaluateConfig, json_file: Path | None) -> None:
     evaluation = evaluate(config, ConsoleReporter())
     fields = evaluation.to_fields()
-    print_metrics(fields, f"checkpoint {evaluation.space} on {data}")
+    print_metrics(fields, f"checkpoint {evaluation.space} on {config.data}")
     if evaluation.unknown_users:
         typer.echo(f"{evaluation.unknown_users:,} users of the folder are not in the checkpoint and were left out")
     if evaluation.warm_items:

@@ -84,6 +84,20 @@ def split_data(folder: DataFolder, features: Features, labels: Sequence[str]) ->
     )
 
 
+def cold_data(folder: DataFolder, features: Features, labels: Sequence[str], label: str, user_ids: Sequence[str]) -> ColdData:
+    """
+    The items of one label, and which of some users like them.
+
+    Args:
+        user_ids: the users, in the order of the rows.
+    """
+    rows = np.flatnonzero((np.array(labels) == label) & features.present.any(axis=1))
+    row_of = {user_id: row for row, user_id in enumerate(folder.interactions.user_ids)}
+    users = np.array([row_of[user_id] for user_id in user_ids], np.intp)
+    likes = to_matrix(folder.interactions, rows, positives=True)[users]
+    return ColdData([folder.items[row].item_id for row in rows], features.take(rows), likes)
+
+
 def to_matrix(table: InteractionTable, items: NDArray[np.intp], *, positives: bool) -> sp.csr_array:
     """
     Interactions with some items as a matrix of users by these items.

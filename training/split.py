@@ -23,10 +23,11 @@ def split_items(items: list[CatalogueItem], *, seed: int | None, cold_val: float
     if seed is None and any(own):
         _require_labels(own)
         return own
-    return _draw(len(items), seed or 0, cold_val, cold_test)
+    return draw_labels(len(items), seed or 0, cold_val, cold_test)
 
 
-def _draw(count: int, seed: int, cold_val: float, cold_test: float) -> list[str]:
+def draw_labels(count: int, seed: int, cold_val: float, cold_test: float) -> list[str]:
+    """A random split of so many items, in these shares; the rest is warm."""
     order = np.random.default_rng(seed).permutation(count)
     validation, test = max(1, round(count * cold_val)), round(count * cold_test)
     labels = np.full(count, "warm", dtype=object)

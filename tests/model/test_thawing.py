@@ -15,15 +15,14 @@ ANCHOR = np.array([[1.0, 0.0, 0.5]], np.float32)
 def thawing() -> Thawing:
     """Two factors whose content errs as much as one person (p = 1), and not at all nearly (p = 0.01)."""
     eye = np.eye(2, dtype=np.float32)
+    ratio = np.array([1.0, 0.01], np.float32)
     arrays: dict[str, FloatArray] = {
-        "prior": np.zeros(2, np.float32),
-        "centre": np.zeros(2, np.float32),
         "thaw_reading": eye,
-        "thaw_into": eye,
-        "thaw_back": eye,
-        "thaw_ratio": np.array([1.0, 0.01], np.float32),
+        "thaw_foretold": np.concatenate([eye, np.zeros((1, 2), np.float32)]),
+        "thaw_offset": np.zeros(2, np.float32),
+        "thaw_ratio": ratio,
+        "thaw_back": np.diag(ratio),
         "thaw_everyone": np.zeros(2, np.float32),
-        "thaw_growth": np.zeros(2, np.float32),
         "thaw_rate": np.array([0.1, 20.0], np.float32),
     }
     return Thawing(arrays)

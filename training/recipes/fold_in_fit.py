@@ -1,50 +1,84 @@
 """What a checkpoint needs to place users and to thaw items, fitted on warm items and their users."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from model.content import FloatArray
+from model.fold_in import FoldIn
+from training.errors import Diverged
 
 EXPOSURE_RATE = 0.1
 """How often exposure leads to acting before an item's own exposures say more."""
 EXPOSURE_STRENGTH = 20.0
 """How many exposures that guess is worth."""
+CAUTION = 1.5
+"""How much more an audience's tastes are taken to vary than they do: few people are trusted a little less."""
 _FEWEST = 5
 """People in the audience of an item that says something of audiences."""
-_SMALLEST_RATIO = 1e-4
+_SMALLEST_RATIO = 1e-6
+_SHRINKAGE = 1e-3
 
 
-def fit_thawing(
-    likes: sp.csr_array, tastes: FloatArray, held_out: NDArray[np.intp], foreseen: FloatArray
-) -> dict[str, FloatArray]:
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Warm items that were held out as if cold."""
+
+    rows: NDArray[np.intp]
+    """(H,)."""
+    foreseen: FloatArray
+    """(H, D): where their content put them."""
+    learned: FloatArray
+    """(H, D): where their likes put them."""
+
+
+def fit_thawing(likes: sp.csr_array, readings: FloatArray, held: HeldOut) -> dict[str, FloatArray]:
     """
-    How far content errs about an audience's mean taste, and how far a few people do.
+    How content errs, and what an audience's taste tells of it.
 
     Args:
         likes: (U, I).
-        tastes: (U, F) of the users.
-        held_out: (H,) rows of items that were held out.
-        foreseen: (H, F): where their content put them, in the space of taste.
+        readings: (U, F) of the users.
+
+    Raises:
+        Diverged: training left numbers that are none.
     """
+    if not all(np.isfinite(values).all() for values in (readings, held.foreseen, held.learned)):
+        raise Diverged("embeddings")
     counts = np.asarray(likes.sum(axis=0), np.float64).ravel()
-    told = counts[held_out] >= _FEWEST
-    rows = held_out[told]
-    means = (likes.T @ tastes)[rows] / counts[rows, None]  # (R, F)
-    within = _within(likes, tastes, counts)
-    errors = means - foreseen[told]
-    between = errors.T @ errors / max(1, len(errors)) - within * np.mean(1 / counts[rows]) if len(rows) else within * 0
-    ratio, basis = scipy.linalg.eigh(between, within)  # basis' W basis = I, basis' P basis = diag(ratio)
-    forward = basis.astype(np.float32)
-    return {
-        "thaw_reading": forward,
-        "thaw_into": forward,
-        "thaw_back": np.linalg.inv(basis).astype(np.float32),
-        "thaw_ratio": np.maximum(ratio, _SMALLEST_RATIO).astype(np.float32),
-        "thaw_everyone": tastes.mean(axis=0),
-        "thaw_rate": np.array([EXPOSURE_RATE, EXPOSURE_STRENGTH], np.float32),
+    told = counts[held.rows] >= _FEWEST
+    told = told if told.sum() > 1 else counts[held.rows] > 0
+    rows, foreseen = held.rows[told], held.foreseen[told].astype(np.float64)
+    means = (likes.T @ readings)[rows] / counts[rows, None]  # (R, F)
+    offset, slopes = _regress(foreseen, means)
+    surprise = means - offset - foreseen @ slopes
+    errors = (held.learned[told] - foreseen)[:, : readings.shape[1]]
+    within = _within(likes, readings, counts)
+    alike = surprise.T @ surprise / max(1, len(rows)) - within * (np.mean(1 / counts[rows]) if len(rows) else 0)
+    ratio, basis = scipy.linalg.eigh(alike, CAUTION * within)  # basis' W basis = I, basis' C_rr basis = diag(ratio)
+    back = basis.T @ (surprise.T @ errors / max(1, len(rows)))
+    arrays = {
+        "thaw_reading": basis,
+        "thaw_foretold": slopes @ basis,
+        "thaw_offset": offset @ basis,
+        "thaw_ratio": np.maximum(ratio, _SMALLEST_RATIO),
+        "thaw_back": back,
+        "thaw_everyone": readings.mean(axis=0),
+        "thaw_rate": np.array([EXPOSURE_RATE, EXPOSURE_STRENGTH]),
     }
+    return {name: np.asarray(value, np.float32) for name, value in arrays.items()}
+
+
+def _regress(inputs: NDArray[np.floating], outputs: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Offset (F,) and slopes (D, F) of a ridge regression."""
+    if not len(inputs):
+        return np.zeros(outputs.shape[1]), np.zeros((inputs.shape[1], outputs.shape[1]))
+    middle, centre = inputs.mean(axis=0), outputs.mean(axis=0)
+    slopes = _ridge(inputs - middle, outputs - centre, _SHRINKAGE)
+    return centre - middle @ slopes, slopes
 
 
 def fit_from_embeddings(likes: sp.csr_array, users: FloatArray, items: FloatArray) -> dict[str, FloatArray]:
@@ -57,30 +91,34 @@ def fit_from_embeddings(likes: sp.csr_array, users: FloatArray, items: FloatArra
     Args:
         users, items: (U, D) and (I, D) trained embeddings.
     """
+    if not (np.isfinite(users).all() and np.isfinite(items).all()):
+        raise Diverged("embeddings")
     deeds = np.asarray(likes.sum(axis=1), np.float32).reshape(-1, 1)
     prior = users.mean(axis=0)
-    step = _ridge((likes @ items) / np.maximum(deeds, 1), users - prior) / max(1.0, float(deeds.mean()))
-    counts = np.asarray(likes.sum(axis=0), np.float32).reshape(-1, 1)
-    reading = _ridge((likes.T @ users) / np.maximum(counts, 1), items)
-    thawing = fit_thawing(likes, users @ reading, np.arange(len(items)), items)
-    nothing = np.zeros(users.shape[1], np.float32)
-    return {
-        **thawing,
+    step = _ridge((likes @ items) / np.maximum(deeds, 1), users - prior, 0.01) / max(1.0, float(deeds.mean()))
+    arrays = {
         "prior": prior,
-        "centre": nothing,
-        "step": step,
-        "rarity": nothing[:1],
-        "thaw_growth": nothing[:2],
-        "thaw_reading": reading @ thawing["thaw_reading"],
-        "thaw_everyone": prior,
+        "centre": np.zeros_like(prior),
+        "step": np.asarray(step, np.float32),
+        "rarity": np.zeros(1, np.float32),
     }
+    held = HeldOut(np.arange(len(items)), items, _where_likes_put(likes, users, items))
+    return {**arrays, **fit_thawing(likes, FoldIn(arrays).readings(users), held)}
 
 
-def _ridge(inputs: FloatArray, outputs: FloatArray) -> FloatArray:
-    """(D, D): from inputs to outputs, shrunk by a hundredth of the inputs' mean square."""
-    gram = inputs.T @ inputs
-    shrinkage = 0.01 * np.trace(gram) / len(gram) + 1e-9
-    return np.asarray(np.linalg.solve(gram + shrinkage * np.eye(len(gram)), inputs.T @ outputs), np.float32)
+def _where_likes_put(likes: sp.csr_array, users: FloatArray, items: FloatArray) -> FloatArray:
+    """(I, D): items where the mean of those who like them foretells them."""
+    counts = np.asarray(likes.sum(axis=0), np.float32).reshape(-1, 1)
+    offset, slopes = _regress((likes.T @ users) / np.maximum(counts, 1), items)
+    return np.asarray(offset + (likes.T @ users) / np.maximum(counts, 1) @ slopes, np.float32)
+
+
+def _ridge(inputs: NDArray[np.floating], outputs: NDArray[np.floating], shrinkage: float) -> NDArray[np.float64]:
+    """Slopes, shrunk by a share of the inputs' mean square."""
+    gram = inputs.T.astype(np.float64) @ inputs
+    gram[np.diag_indices_from(gram)] += shrinkage * np.trace(gram) / len(gram) + 1e-9
+    slopes: NDArray[np.float64] = np.linalg.solve(gram, inputs.T @ outputs)
+    return slopes
 
 
 def _within(likes: sp.csr_array, tastes: FloatArray, counts: NDArray[np.float64]) -> NDArray[np.float64]:

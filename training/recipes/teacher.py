@@ -31,7 +31,7 @@ class Teacher:
     projection: FloatArray
     """(I, F): a user's row of U is the sum of its items' rows here (`diag(pop^-b) V S^-1`)."""
     closed_form: Mapping[str, FloatArray]
-    """What `model.fold_in` and `model.thawing` need to do the same from embeddings: `centre`, `step`, `rarity`, `thaw_growth`."""
+    """What `model.fold_in` needs to do the same from embeddings: `centre`, `step`, `rarity`."""
 
 
 def fit_teacher(likes: sp.csr_array, *, factors: int, damping: float, restore: float, prior_weight: float = 0.0) -> Teacher:
@@ -56,7 +56,6 @@ def fit_teacher(likes: sp.csr_array, *, factors: int, damping: float, restore: f
     items = popularity[:, None] ** restore * right.T * sizes / scale
     typical = np.log(popularity).mean()
     steps = scale**2 / sizes**2 * np.exp(-(restore + damping) * typical)
-    growth = 1 + restore - damping
     users = _pad(left * scale, factors)
     prior = prior_weight * users.mean(axis=0)
     return Teacher(
@@ -69,7 +68,6 @@ def fit_teacher(likes: sp.csr_array, *, factors: int, damping: float, restore: f
             "centre": _pad(items.mean(axis=0)[None], factors)[0],
             "step": np.diag(_pad(steps[None], factors)[0]),
             "rarity": np.array([restore + damping], np.float32),
-            "thaw_growth": np.array([growth * typical - 2 * np.log(scale), growth], np.float32),
         },
     )
 

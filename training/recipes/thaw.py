@@ -25,7 +25,7 @@ from model.mamex import Mamex
 from training.errors import BadConfig
 from training.recipes.closed_form import ViewFit, complete_rows, place_lens, take_vocabulary
 from training.recipes.episodes import Audience, Episode, FittedView, hold_out
-from training.recipes.fold_in_fit import fit_thawing
+from training.recipes.fold_in_fit import HeldOut, fit_thawing
 from training.recipes.health import mixture_health
 from training.recipes.ranking_fit import Learned, learn_ranking, write_gate, write_view
 from training.recipes.teacher import Teacher, fit_teacher
@@ -130,17 +130,15 @@ def _hold_out(job: Job, views: list[FittedView], numbers: ThawNumbers, random: n
 
 
 def _fit_fold_in(job: Job, teacher: Teacher, learned: Learned) -> dict[str, FloatArray]:
-    closed = teacher.closed_form
-    start, power = closed["thaw_growth"]
-    growth = np.exp(start + power * learned.foreseen[:, -1:])
-    places = (learned.foreseen[:, :-1] + closed["centre"]) / growth
-    return {
-        **closed,
-        **fit_thawing(job.warm.likes, teacher.users, learned.held_out, places),
+    users = {
+        **teacher.closed_form,
         "prior": teacher.prior,
         "spread": learned.spread,
         "popularity": np.array([learned.popularity], np.float32),
     }
+    readings = FoldIn(users).readings(teacher.users)
+    learnt = np.column_stack([teacher.items, teacher.popularity])[learned.held_out]
+    return {**users, **fit_thawing(job.warm.likes, readings, HeldOut(learned.held_out, learned.foreseen, learnt))}
 
 
 def _write(mamex: Mamex, views: list[FittedView], learned: Learned) -> None:

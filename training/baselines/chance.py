@@ -1,0 +1,22 @@
+"""A random order: the floor."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.content import FloatArray
+from model.features import Features
+from training.baselines.method import Tried
+from training.protocols.ranking import Scores
+from training.recipes.trained import Job
+
+
+def fit_chance(job: Job) -> Tried:
+    """The same order for every user of a seed would be luck; each user gets one of its own."""
+
+    def rank(features: Features) -> Scores:
+        def scores(rows: NDArray[np.intp]) -> FloatArray:
+            return np.stack([np.random.default_rng([job.seed, int(row)]).random(len(features), np.float32) for row in rows])
+
+        return scores
+
+    yield "nothing to set", rank

@@ -1,0 +1,57 @@
+"""Content as most people would prepare it: centred on warm items, rows of length 1, pictures beside words."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import scipy.sparse as sp
+
+from model.content import FloatArray
+from model.features import Features
+from training.recipes.trained import Job
+
+IMAGE_WEIGHTS = (0.0, 0.25, 0.5, 1.0)
+"""How much the picture counts beside the words."""
+
+
+class Content:
+    """Features of all modalities in one row each, prepared on warm items; what is missing is zeros, the centre."""
+
+    def __init__(self, job: Job, weights: Sequence[float]) -> None:
+        """
+        Args:
+            weights: of the modalities, in the job's order.
+        """
+        self._weights = weights
+        self._centres = [_centre(job.warm.features, at) for at in range(len(weights))]
+
+    def of(self, features: Features) -> FloatArray:
+        """(B, d): rows of length 1."""
+        parts = [self.modality(features, at) * weight for at, weight in enumerate(self._weights) if weight]
+        return unit_rows(np.concatenate(parts, axis=1))
+
+    def modality(self, features: Features, at: int) -> FloatArray:
+        """(B, d_m): one modality's, rows of length 1, zeros where it is missing."""
+        value = features.values[at]
+        dense = value.toarray() if sp.issparse(value) else value
+        return unit_rows((dense - self._centres[at]) * features.present[:, at : at + 1])
+
+
+def weighted_contents(job: Job) -> Iterator[tuple[str, Content]]:
+    """Words with the picture at each of the weights; one content where there is one modality."""
+    if len(job.specs) == 1:
+        yield "one modality", Content(job, [1.0])
+        return
+    for weight in IMAGE_WEIGHTS:
+        yield f"image {weight}", Content(job, [weight if name == "image" else 1.0 for name in job.specs])
+
+
+def unit_rows(values: FloatArray) -> FloatArray:
+    """Rows scaled to length 1; zeros stay."""
+    return np.asarray(values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9), np.float32)
+
+
+def _centre(features: Features, at: int) -> FloatArray:
+    value, there = features.values[at], features.present[:, at]
+    if sp.issparse(value) or not there.any():
+        return np.zeros(value.shape[1], np.float32)
+    return np.asarray(value[there].mean(axis=0), np.float32)

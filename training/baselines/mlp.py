@@ -1,0 +1,83 @@
+"""One network of as many weights as the mixture, from all content at once to collaborative factors."""
+
+import copy
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from model.content import FloatArray
+from model.features import Features
+from training.baselines.content import Content
+from training.baselines.factors import DAMPINGS, WIDTH, Factors, fit_als
+from training.baselines.method import Tried
+from training.protocols.ranking import by_factors
+from training.recipes.teacher import fit_teacher
+from training.recipes.trained import Job
+
+PARAMETERS = 600_000
+"""What the experts of `thaw` weigh on the ML-1M pack through dense lenses: three times landmarks x width."""
+SETTINGS = tuple((teacher, dropout, decay) for teacher in ("damped", "als") for dropout in (0.2, 0.5) for decay in (1e-3, 1e-1))
+_EPOCHS = 60
+_BATCH = 256
+
+
+def fit_mlp(job: Job) -> Tried:
+    """Every setting trained with AdamW on squared errors, and left where the validation items were ranked best."""
+    content = Content(job, [1.0 if name != "image" else 0.5 for name in job.specs])
+    for teacher, dropout, decay in SETTINGS:
+        factors = _factors(job, teacher)
+        items = _train(job, content, factors, dropout, decay)
+        yield f"{teacher}, dropout {dropout}, decay {decay}", by_factors(factors.users, items)
+
+
+def _factors(job: Job, name: str) -> Factors:
+    if name == "als":
+        return fit_als(job.warm.likes, 5.0, 30.0)
+    damping, restore = DAMPINGS[0]
+    teacher = fit_teacher(job.warm.likes, factors=WIDTH, damping=damping, restore=restore)
+    return Factors(teacher.users, teacher.items)
+
+
+class _Regression:
+    """From content to factors, each brought to deviation 1 for the loss."""
+
+    def __init__(self, content: Content, network: nn.Module, size: float) -> None:
+        self._content, self._network, self._size = content, network, size
+
+    @torch.no_grad()
+    def __call__(self, features: Features) -> FloatArray:
+        self._network.eval()
+        found: FloatArray = self._network(torch.from_numpy(self._content.of(features))).numpy() * self._size
+        return found
+
+
+def _train(job: Job, content: Content, factors: Factors, dropout: float, decay: float) -> _Regression:
+    torch.manual_seed(job.seed)
+    inputs = torch.from_numpy(content.of(job.warm.features))
+    size = float(factors.items.std())
+    targets = torch.from_numpy(np.asarray(factors.items / size, np.float32))
+    hidden = max(8, PARAMETERS // (inputs.shape[1] + targets.shape[1]))
+    network = nn.Sequential(
+        nn.Linear(inputs.shape[1], hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, targets.shape[1])
+    )
+    regression = _Regression(content, network, size)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=decay)
+    best, kept = -1.0, network.state_dict()
+    for epoch in range(_EPOCHS):
+        _epoch(network, optimiser, inputs, targets)
+        if epoch % 5 == 4:
+            quality = job.judge(factors.users, regression(job.cold.features))["ndcg@20"]
+            if quality > best:
+                best, kept = quality, copy.deepcopy(network.state_dict())
+    network.load_state_dict(kept)
+    return regression
+
+
+def _epoch(network: nn.Module, optimiser: torch.optim.Optimizer, inputs: Tensor, targets: Tensor) -> None:
+    network.train()
+    for rows in torch.split(torch.randperm(len(inputs)), _BATCH):
+        loss = nn.functional.mse_loss(network(inputs[rows]), targets[rows])
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()

@@ -1,0 +1,93 @@
+"""`cold-only`: who ranks items that nobody has touched best, every method tuned on the same validation items."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.baselines.method import Method
+from training.dataset import ColdData
+from training.progress import Reporter
+from training.protocols.intervals import Interval, Pair, difference
+from training.protocols.ranking import Ranker, Ranking, coverage, metrics, rank
+from training.protocols.trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one method came to on one split."""
+
+    setting: str
+    """The one that was best on the validation items."""
+    tried: int
+    validation: float
+    """NDCG@20 of that setting there."""
+    test: Ranking
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A method over all splits."""
+
+    name: str
+    metrics: dict[str, float]
+    """Means over users, then over splits."""
+    by_split: list[float]
+    """NDCG@20 on the test items."""
+    validation: float
+    coverage: float
+    tried: int
+    """Settings that were tried in each split."""
+    seconds: float
+    less_than_ours: Interval | None
+    """The first method's NDCG@20 less this one's."""
+
+
+def judge(ranker: Ranker, cold: ColdData) -> Ranking:
+    """The lists of all users over held-out items."""
+    return rank(ranker(cold.features), cold.item_ids, cold.likes)
+
+
+def tune(method: Method, trial: Trial) -> Outcome:
+    """Tries every setting, chooses by the validation items, and ranks the test items with the chosen one alone."""
+    start = time.monotonic()
+    seen = trial.reading(method.reads) if method.reads else trial
+    best, setting, chosen, tried = -1.0, "", None, 0
+    for label, ranker in method.fit(seen.job):
+        quality = float(metrics(judge(ranker, seen.job.cold))["ndcg@20"].mean())
+        tried += 1
+        if quality > best:
+            best, setting, chosen = quality, label, ranker
+    assert chosen is not None, f"{method.name} tried nothing"
+    return Outcome(setting, tried, best, judge(chosen, seen.test), time.monotonic() - start)
+
+
+def compare(trials: Sequence[Trial], methods: Sequence[Method], reporter: Reporter) -> list[Row]:
+    """Every method on every split; differences are to the first method."""
+    outcomes: dict[str, list[Outcome]] = {}
+    for method in methods:
+        for trial in trials:
+            outcome = tune(method, trial)
+            outcomes.setdefault(method.name, []).append(outcome)
+            value = metrics(outcome.test)["ndcg@20"].mean()
+            reporter.say(f"{method.name}, split {trial.seed}: {value:.4f} ({outcome.setting}; {outcome.seconds:.0f} s)")
+    ratio = float(np.mean([trial.ratio for trial in trials]))
+    first = outcomes[methods[0].name]
+    return [_row(name, found, None if found is first else first, ratio) for name, found in outcomes.items()]
+
+
+def _row(name: str, outcomes: Sequence[Outcome], first: Sequence[Outcome] | None, ratio: float) -> Row:
+    found = [metrics(outcome.test) for outcome in outcomes]
+    pairs = [Pair(one.test, other.test) for one, other in zip(first or outcomes, outcomes, strict=True)]
+    return Row(
+        name=name,
+        metrics={key: float(np.mean([values[key].mean() for values in found])) for key in found[0]},
+        by_split=[float(values["ndcg@20"].mean()) for values in found],
+        validation=float(np.mean([outcome.validation for outcome in outcomes])),
+        coverage=float(np.mean([coverage(outcome.test) for outcome in outcomes])),
+        tried=max(outcome.tried for outcome in outcomes),
+        seconds=float(np.mean([outcome.seconds for outcome in outcomes])),
+        less_than_ours=difference(pairs, ratio=ratio) if first else None,
+    )

@@ -1,0 +1,97 @@
+"""The methods that are compared, by name: `thaw`, what is taken away from it, `paper`, and the simple ones."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from model.content import FloatArray
+from model.features import Features
+from training.baselines.chance import fit_chance
+from training.baselines.many_kernels import ALL_WAYS, SUM_OF_MODALITIES
+from training.baselines.method import STANDARD, Method, Tried
+from training.baselines.mlp import fit_mlp
+from training.baselines.profile import fit_best_match, fit_content_knn, fit_mean_profile
+from training.baselines.ridge import TO_FACTORS, fit_user_ridge
+from training.config import read_numbers
+from training.errors import BadConfig
+from training.protocols.ranking import Ranker, by_factors
+from training.recipes.paper import PaperNumbers, embed_all, train_paper
+from training.recipes.thaw import train_thaw
+from training.recipes.thaw_numbers import ThawNumbers
+from training.recipes.trained import Job, Trained
+
+OURS = "thaw"
+_GRID: Mapping[str, Sequence[str]] = {"ridge": ("0.7", "1.5"), "damping": ("0.15", "0.25")}
+
+
+def thaw(name: str, *, reads: tuple[str, ...] = (), grid: Mapping[str, Sequence[str]] = _GRID, **numbers: str) -> Method:
+    """The recipe at each point of a grid, some numbers fixed."""
+
+    def fit(job: Job) -> Tried:
+        for values in itertools.product(*grid.values()):
+            point = {**dict(zip(grid, values, strict=True)), **numbers}
+            trained = train_thaw(job, read_numbers(ThawNumbers, point))
+            yield ", ".join(f"{key} {value}" for key, value in point.items()), of_trained(trained)
+
+    return Method(name, fit, reads)
+
+
+def of_trained(trained: Trained) -> Ranker:
+    """A trained recipe as a ranker."""
+    return by_factors(trained.user_embeddings, lambda features: embed_present(trained, features))
+
+
+def embed_present(trained: Trained, features: Features) -> FloatArray:
+    """(C, D): zeros for an item of which the network can read nothing."""
+    some = np.flatnonzero(trained.mamex.views_present(torch.from_numpy(features.present)).any(dim=1).numpy())
+    embedded = np.zeros((len(features), trained.user_embeddings.shape[1]), np.float32)
+    if len(some):
+        embedded[some] = embed_all(trained.mamex, features.take(some))
+    return embedded
+
+
+def _paper(job: Job) -> Tried:
+    yield "as published", of_trained(train_paper(job, PaperNumbers()))
+
+
+METHODS: Mapping[str, Method] = {
+    method.name: method
+    for method in (
+        thaw(OURS),
+        thaw("thaw: uniform gates", router_rate="0", gate_rate="0", gate_start="0.49"),
+        thaw("thaw: uniform routers", router_rate="0"),
+        thaw("thaw: no heads", head_rate="0"),
+        thaw("thaw: no picture", reads=("text", "title", "sentences", "words", "phrases")),
+        thaw("thaw: no words or phrases", reads=("image", "text", "title", "sentences")),
+        thaw("thaw: whole text and picture", reads=STANDARD),
+        thaw("thaw: one expert", reads=("text",)),
+        Method("paper", _paper, STANDARD),
+        Method("random", fit_chance),
+        Method("mean profile", fit_mean_profile),
+        Method("best match in the history", fit_best_match),
+        Method("content kNN", fit_content_knn),
+        Method("per-user ridge", fit_user_ridge),
+        Method("MLP of as many weights", fit_mlp),
+        *TO_FACTORS,
+        *SUM_OF_MODALITIES,
+        *ALL_WAYS,
+    )
+}
+
+
+def choose_methods(names: Sequence[str]) -> list[Method]:
+    """
+    Methods by name; a name that ends with * stands for all that begin so.
+
+    Raises:
+        BadConfig: there is none of a name.
+    """
+    chosen: dict[str, Method] = {}
+    for name in names:
+        found = [key for key in METHODS if key == name or (name.endswith("*") and key.startswith(name[:-1]))]
+        if not found:
+            raise BadConfig(f"there is no method {name!r}: choose among {', '.join(METHODS)}")
+        chosen.update({key: METHODS[key] for key in found})
+    return list(chosen.values())

@@ -1,0 +1,151 @@
+"""
+`mixed`: warm and cold items in one list, and what a larger share of cold ones costs.
+
+A tenth of each user's likes of warm items is held out of training; the candidates are all warm items that training
+did not show the user, and the test items. What cold items are worth beside warm ones is tau: a list's score is
+`u . e + tau x sigma_u` for a cold item, sigma_u the deviation of the user's scores (design, "One index for warm and
+cold"). For each share of cold items that one may want, tau is chosen with the validation items as the cold ones.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from model.content import BoolArray, FloatArray
+from training.dataset import ColdData
+from training.progress import Reporter
+from training.protocols.methods import embed_present
+from training.protocols.ranking import Ranking, metrics, rank
+from training.protocols.trial import Trial
+from training.recipes.thaw import train_thaw
+from training.recipes.thaw_numbers import ThawNumbers
+from training.recipes.trained import Trained
+
+SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+HELD_OUT = 0.1
+_REACH = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Lists with about so many cold items."""
+
+    wanted_share: str
+    tau: float
+    cold_share: float
+    """Of the first 20, the mean over users, on the test items."""
+    ndcg: float
+    """NDCG@20 with all held-out likes, warm and cold."""
+    warm_ndcg: float
+    """NDCG@20 of the same lists with the held-out likes of warm items alone."""
+    cold_ndcg: float
+    """The same with those of cold items alone."""
+
+
+def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
+    """The factors' own list of warm items, then the mixed list for each share."""
+    found: dict[str, list[Row]] = {}
+    for trial in trials:
+        for row in _rows(trial):
+            found.setdefault(row.wanted_share, []).append(row)
+            reporter.say(f"split {trial.seed}, cold share {row.wanted_share}: {row.ndcg:.4f}, warm {row.warm_ndcg:.4f}")
+    return [_averaged(name, rows) for name, rows in found.items()]
+
+
+def _rows(trial: Trial) -> list[Row]:
+    lists = _Lists(trial)
+    validation, test = lists.cold(trial.job.cold), lists.cold(trial.test)
+    rows = [lists.row("warm items alone", test, -np.inf), lists.row("tau 0", test, 0.0)]
+    for share in SHARES:
+        rows.append(lists.row(f"{share:.0%}", test, lists.tau_for(share, validation)))
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Cold:
+    """Cold candidates beside the warm ones."""
+
+    data: ColdData
+    embeddings: FloatArray
+
+
+class _Lists:
+    """Mixed lists of one split."""
+
+    def __init__(self, trial: Trial) -> None:
+        warm = trial.job.warm
+        kept, self._held = hold_likes_out(warm.likes, np.random.default_rng([trial.seed, 5]))
+        self._job = replace(trial.job, warm=replace(warm, likes=kept))
+        self._seen: BoolArray = _cells(warm.seen) & ~_cells(self._held)
+        self._trained: Trained = train_thaw(self._job, ThawNumbers())
+        scores = self._trained.user_embeddings @ self._trained.item_embeddings.T
+        self._deviations: FloatArray = scores.std(axis=1, keepdims=True)
+
+    def cold(self, data: ColdData) -> _Cold:
+        return _Cold(data, embed_present(self._trained, data.features))
+
+    def row(self, name: str, cold: _Cold, tau: float) -> Row:
+        ranking = self._rank(cold, tau)
+        warm_count = self._held.shape[1]
+        return Row(
+            name,
+            tau,
+            float((ranking.top[:, :20] >= warm_count).mean()),
+            float(metrics(ranking)["ndcg@20"].mean()),
+            _part(ranking, slice(0, warm_count)),
+            _part(ranking, slice(warm_count, None)),
+        )
+
+    def tau_for(self, share: float, cold: _Cold) -> float:
+        """By bisection: the share rises with tau."""
+        low, high = -_REACH, _REACH
+        for _ in range(14):
+            middle = (low + high) / 2
+            top = self._rank(cold, middle).top[:, :20]
+            low, high = (middle, high) if (top >= self._held.shape[1]).mean() < share else (low, middle)
+        return (low + high) / 2
+
+    def _rank(self, cold: _Cold, tau: float) -> Ranking:
+        users, items = self._trained.user_embeddings, self._trained.item_embeddings
+
+        def scores(rows: NDArray[np.intp]) -> FloatArray:
+            warm = np.where(self._seen[rows], -np.inf, users[rows] @ items.T)
+            new = users[rows] @ cold.embeddings.T + tau * self._deviations[rows]
+            return np.concatenate([warm, new], axis=1).astype(np.float32)
+
+        ids = [*self._job.warm.item_ids, *cold.data.item_ids]
+        return rank(scores, ids, sp.csr_array(sp.hstack([self._held, cold.data.likes])))
+
+
+def hold_likes_out(likes: sp.csr_array, random: np.random.Generator) -> tuple[sp.csr_array, sp.csr_array]:
+    """Each user's likes in two, about a tenth of them in the second; nobody is left without any in the first."""
+    users = np.repeat(np.arange(likes.shape[0]), np.diff(likes.indptr))
+    out = random.random(likes.nnz) < HELD_OUT
+    first = likes.indptr[:-1][np.diff(likes.indptr) > 0]
+    out[first] = False
+    parts = [sp.csr_array((likes.data[mask], (users[mask], likes.indices[mask])), shape=likes.shape) for mask in (~out, out)]
+    return parts[0], parts[1]
+
+
+def _cells(matrix: sp.csr_array) -> BoolArray:
+    mask = np.zeros(matrix.shape, np.bool_)
+    mask[np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices] = True
+    return mask
+
+
+def _part(ranking: Ranking, columns: slice) -> float:
+    """NDCG@20 of the same lists, judged by some candidates' likes alone, over the users that have any."""
+    kept = sp.csr_array(ranking.likes[:, columns])
+    judged = np.flatnonzero(np.diff(kept.indptr))
+    start = columns.start or 0
+    stop = ranking.likes.shape[1] if columns.stop is None else columns.stop
+    inside = (ranking.top >= start) & (ranking.top < stop) & ranking.liked
+    return float(metrics(Ranking(judged, ranking.top[judged], inside[judged], kept[judged]))["ndcg@20"].mean())
+
+
+def _averaged(name: str, rows: Sequence[Row]) -> Row:
+    columns = ("tau", "cold_share", "ndcg", "warm_ndcg", "cold_ndcg")
+    return Row(name, *(float(np.mean([getattr(row, column) for row in rows])) for column in columns))

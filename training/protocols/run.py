@@ -1,0 +1,124 @@
+"""From a data folder to a protocol's tables."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from model.content_encoder import ContentEncoder
+from model.encoders.choose import make_encoder
+from training.config import TrainConfig
+from training.data.plain import read_folder
+from training.errors import BadConfig
+from training.features import encode_items, open_cache
+from training.progress import Reporter
+from training.protocols import cold_only, missing, mixed, new_users, thawing
+from training.protocols.methods import METHODS, choose_methods
+from training.protocols.trial import Arena, Cut, Trial, draw_trial
+
+PROTOCOLS = ("cold-only", "mixed", "new-users", "missing", "thawing")
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolConfig:
+    """One protocol over some splits."""
+
+    protocol: str
+    data: Path
+    seeds: int = 5
+    first_seed: int = 0
+    methods: tuple[str, ...] = tuple(METHODS)
+    """Of `cold-only`; differences are to the first."""
+    cut: Cut = dataclasses.field(default_factory=Cut)
+    encoders: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    threshold: float = 1.0
+    cache: Path | None = None
+    max_bad_share: float = 0.2
+
+    def __post_init__(self) -> None:
+        if self.protocol not in PROTOCOLS:
+            raise BadConfig(f"there is no protocol {self.protocol!r}: choose {', '.join(PROTOCOLS)}")
+        if self.seeds < 1 or not 0 < self.cut.catalogue <= 1 or (self.cut.likes or 1) < 1:
+            raise BadConfig("a protocol needs one split or more, one like a user or more, and a share of the catalogue above 0")
+
+
+def run_protocol(config: ProtocolConfig, reporter: Reporter) -> list[Any]:
+    """
+    Trains and measures over all splits.
+
+    Returns:
+        The protocol's rows, frozen dataclasses of plain values.
+
+    Raises:
+        TrainingError, EncoderError: each with a sentence.
+    """
+    arena = open_arena(config, reporter)
+    trials = [draw_trial(arena, config.first_seed + at, config.cut, reporter) for at in range(config.seeds)]
+    return list(_run(config, arena, trials, reporter))
+
+
+def _run(config: ProtocolConfig, arena: Arena, trials: list[Trial], reporter: Reporter) -> Sequence[Any]:
+    if config.protocol == "cold-only":
+        return cold_only.compare(trials, choose_methods(config.methods), reporter)
+    if config.protocol == "missing":
+        return missing.compare(trials, reporter)
+    if config.protocol == "new-users":
+        return new_users.compare(trials, reporter)
+    if config.protocol == "thawing":
+        return thawing.compare(trials, reporter)
+    return mixed.compare(trials, reporter)
+
+
+def open_arena(config: ProtocolConfig, reporter: Reporter) -> Arena:
+    """Reads the folder and encodes its content, or takes the features from the cache."""
+    folder = read_folder(config.data, threshold=config.threshold)
+    folder.bad_items.require_few(config.max_bad_share)
+    folder.bad_interactions.require_few(config.max_bad_share)
+    chosen = TrainConfig(config.data, config.data, encoders=config.encoders)
+    encoders = {name: make_encoder(encoder, "cpu") for name, encoder in chosen.encoder_names().items()}
+    with open_cache(config.cache) as cache:
+        features = encode_items(folder.items, ContentEncoder(encoders, chosen.fields()), cache, folder.bad_items, reporter)
+    folder.bad_items.require_few(config.max_bad_share)
+    return Arena(folder, features, {name: encoder.spec for name, encoder in encoders.items()})
+
+
+def print_rows(rows: Sequence[Any], title: str) -> None:
+    """A table on standard output: a column for each plain field."""
+    table = Table(title=title, title_justify="left")
+    flat = [_flatten(row) for row in rows]
+    for at, name in enumerate(flat[0]):
+        table.add_column(name, justify="right" if at else "left", overflow="fold")
+    for fields in flat:
+        table.add_row(*(_show(value) for value in fields.values()))
+    Console(width=160).print(table)
+
+
+def write_rows(rows: Sequence[Any], config: ProtocolConfig, path: Path) -> None:
+    """The rows and what was asked for, as JSON."""
+    settings = {key: str(value) for key, value in dataclasses.asdict(config).items()}
+    body = {"settings": settings, "rows": [dataclasses.asdict(row) for row in rows]}
+    path.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+
+
+def _flatten(row: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for field in dataclasses.fields(row):
+        value = getattr(row, field.name)
+        if isinstance(value, Mapping):
+            fields.update({key: item for key, item in value.items() if key in ("ndcg@20", "recall@20", "hr@20")})
+        else:
+            fields[field.name.replace("_", " ")] = value
+    return fields
+
+
+def _show(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < 10 else f"{value:.0f}"
+    if isinstance(value, list):
+        return " ".join(_show(part) for part in value)
+    return "" if value is None else str(value)

@@ -1,0 +1,104 @@
+"""One draw of warm, validation and test items, and what each method may see of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse as sp
+
+from model.encoders.spec import EncoderSpec
+from model.features import Features
+from training.data.plain import DataFolder
+from training.dataset import ColdData, WarmData, cold_data, split_data
+from training.errors import NothingLeft
+from training.progress import Reporter
+from training.recipes.trained import Job
+from training.split import draw_labels
+
+HELD_OUT = 0.1
+"""The share of items that are validation items, and again of those that are test items."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """A folder whose content is encoded: what all trials draw from."""
+
+    folder: DataFolder
+    features: Features
+    specs: Mapping[str, EncoderSpec]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How much of the data a trial keeps for training."""
+
+    likes: int | None = None
+    """At most so many likes a user, drawn at random; None keeps all."""
+    catalogue: float = 1.0
+    """The share of warm items that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One split."""
+
+    seed: int
+    job: Job
+    test: ColdData
+    """Candidates of the final judgement; users' rows as in the job's warm data."""
+
+    @property
+    def ratio(self) -> float:
+        """Test items to training items."""
+        return len(self.test.item_ids) / len(self.job.warm.item_ids)
+
+    def reading(self, modalities: tuple[str, ...]) -> "Trial":
+        """The same trial, with these modalities alone; items that have none of them are gone."""
+        at = [place for place, name in enumerate(self.job.specs) if name in modalities]
+        specs = {name: spec for name, spec in self.job.specs.items() if name in modalities}
+        warm, cold = self.job.warm, self.job.cold
+        job = replace(
+            self.job,
+            specs=specs,
+            warm=replace(warm, features=pick(warm.features, at)),
+            cold=replace(cold, features=pick(cold.features, at)),
+        )
+        return replace(self, job=job, test=replace(self.test, features=pick(self.test.features, at)))
+
+
+def pick(features: Features, places: list[int]) -> Features:
+    """Some modalities' features."""
+    return Features(tuple(features.values[place] for place in places), features.present[:, places])
+
+
+def draw_trial(arena: Arena, seed: int, cut: Cut, reporter: Reporter) -> Trial:
+    """
+    80 % of the items warm, 10 % for validation and 10 % for the test, at random.
+
+    Raises:
+        NothingLeft: a part has no like.
+    """
+    labels = draw_labels(len(arena.folder.items), seed, HELD_OUT, HELD_OUT)
+    random = np.random.default_rng([seed, 1])
+    warm_rows = np.flatnonzero(np.array(labels) == "warm")
+    for row in random.permutation(warm_rows)[round(len(warm_rows) * cut.catalogue) :]:
+        labels[row] = "left out"
+    warm, cold = split_data(arena.folder, arena.features, labels)
+    if cut.likes is not None:
+        warm = keep_few(warm, cut.likes, random)
+    test = cold_data(arena.folder, arena.features, labels, "cold_test", warm.user_ids)
+    if not test.likes.nnz:
+        raise NothingLeft(f"no user of the warm items likes any of the {len(test.item_ids):,} test items")
+    return Trial(seed, Job(warm, cold, arena.specs, seed, "cpu", reporter), test)
+
+
+def keep_few(warm: WarmData, count: int, random: np.random.Generator) -> WarmData:
+    """The same users, each with at most so many likes, drawn at random."""
+    likes = warm.likes
+    users = np.repeat(np.arange(likes.shape[0]), np.diff(likes.indptr))
+    order = np.lexsort((random.random(likes.nnz), users))
+    place = np.arange(likes.nnz) - likes.indptr[users]  # within the user, in the shuffled order
+    kept = order[place < count]
+    few = sp.csr_array((likes.data[kept], (users[kept], likes.indices[kept])), shape=likes.shape)
+    few.sort_indices()
+    return replace(warm, likes=few, seen=few)
