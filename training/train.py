@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from model.checkpoint import Checkpoint, Interactions, require_free, save_checkpoint
+from model.content import FloatArray
 from model.content_encoder import ContentEncoder
 from model.encoders.choose import make_encoder
 from model.encoders.probe import take_probes
@@ -19,6 +20,7 @@ from model.encoders.spec import Encoder
 from model.features import Features
 from model.item_tower import all_threads
 from model.manifest import EncoderRecord, Manifest
+from training.cold_share import SHARES, find_taus
 from training.config import TrainConfig, read_numbers
 from training.data.plain import DataFolder, read_folder
 from training.dataset import WarmData, split_data
@@ -106,10 +108,16 @@ def train_on(
         item_ids=warm.item_ids,
         item_embeddings=trained.item_embeddings,
         prior_user=trained.prior_user,
-        fold_in=trained.fold_in,
+        fold_in={**trained.fold_in, **_cold_shares(trained, warm, embed_all(trained.mamex, cold.features))},
         interactions=_keep_interactions(warm),
         probes=take_probes(encoders),
     )
+
+
+def _cold_shares(trained: Trained, warm: WarmData, cold: FloatArray) -> dict[str, FloatArray]:
+    """Which tau gives lists which share of cold items, with the validation items as the cold ones."""
+    taus = find_taus(trained.user_embeddings, warm, trained.item_embeddings, cold)
+    return {"cold_shares": np.array(SHARES, np.float32), "cold_taus": np.array(taus, np.float32)}
 
 
 def run_recipe(job: Job, config: TrainConfig) -> Trained:

@@ -3,8 +3,8 @@
 
 A tenth of each user's likes of warm items is held out of training; the candidates are all warm items that training
 did not show the user, and the test items. What cold items are worth beside warm ones is tau: a list's score is
-`u . e + tau x sigma_u` for a cold item, sigma_u the deviation of the user's scores (design, "One index for warm and
-cold"). For each share of cold items that one may want, tau is chosen with the validation items as the cold ones.
+`u . e + tau x sigma_u` for a cold item (`training.cold_share`). For each share of cold items that one may want, tau is
+chosen with the validation items as the cold ones.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from model.content import BoolArray, FloatArray
+from training.cold_share import SHARES, entries, find_taus
 from training.dataset import ColdData
 from training.progress import Reporter
 from training.protocols.methods import embed_present
@@ -24,9 +25,7 @@ from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Trained
 
-SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 HELD_OUT = 0.1
-_REACH = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,9 @@ def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
 def _rows(trial: Trial) -> list[Row]:
     lists = _Lists(trial)
     validation, test = lists.cold(trial.job.cold), lists.cold(trial.test)
-    rows = [lists.row("warm items alone", test, -np.inf), lists.row("tau 0", test, 0.0)]
-    for share in SHARES:
-        rows.append(lists.row(f"{share:.0%}", test, lists.tau_for(share, validation)))
+    rows = [lists.factors_alone(), lists.row("warm items alone", test, -np.inf), lists.row("tau 0", test, 0.0)]
+    for share, tau in zip(SHARES, lists.taus(validation), strict=True):
+        rows.append(lists.row(f"{share:.0%}", test, tau))
     return rows
 
 
@@ -79,7 +78,7 @@ class _Lists:
         warm = trial.job.warm
         kept, self._held = hold_likes_out(warm.likes, np.random.default_rng([trial.seed, 5]))
         self._job = replace(trial.job, warm=replace(warm, likes=kept))
-        self._seen: BoolArray = _cells(warm.seen) & ~_cells(self._held)
+        self._seen: BoolArray = entries(warm.seen) & ~entries(self._held)
         self._trained: Trained = train_thaw(self._job, ThawNumbers())
         scores = self._trained.user_embeddings @ self._trained.item_embeddings.T
         self._deviations: FloatArray = scores.std(axis=1, keepdims=True)
@@ -99,14 +98,21 @@ class _Lists:
             _part(ranking, slice(warm_count, None)),
         )
 
-    def tau_for(self, share: float, cold: _Cold) -> float:
-        """By bisection: the share rises with tau."""
-        low, high = -_REACH, _REACH
-        for _ in range(14):
-            middle = (low + high) / 2
-            top = self._rank(cold, middle).top[:, :20]
-            low, high = (middle, high) if (top >= self._held.shape[1]).mean() < share else (low, middle)
-        return (low + high) / 2
+    def taus(self, cold: _Cold) -> list[float]:
+        """For each of the shares."""
+        users, items = self._trained.user_embeddings, self._trained.item_embeddings
+        seen = replace(self._job.warm, seen=sp.csr_array(self._seen.astype(np.float32)))
+        return find_taus(users, seen, items, cold.embeddings)
+
+    def factors_alone(self) -> Row:
+        """The teacher's own list of warm items, without popularity's coordinate."""
+        users, items = self._trained.user_embeddings[:, :-1], self._trained.item_embeddings[:, :-1]
+
+        def scores(rows: NDArray[np.intp]) -> FloatArray:
+            return np.where(self._seen[rows], -np.inf, users[rows] @ items.T).astype(np.float32)
+
+        value = float(metrics(rank(scores, self._job.warm.item_ids, self._held))["ndcg@20"].mean())
+        return Row("the factors' own warm items", -np.inf, 0.0, value, value, 0.0)
 
     def _rank(self, cold: _Cold, tau: float) -> Ranking:
         users, items = self._trained.user_embeddings, self._trained.item_embeddings
@@ -128,12 +134,6 @@ def hold_likes_out(likes: sp.csr_array, random: np.random.Generator) -> tuple[sp
     out[first] = False
     parts = [sp.csr_array((likes.data[mask], (users[mask], likes.indices[mask])), shape=likes.shape) for mask in (~out, out)]
     return parts[0], parts[1]
-
-
-def _cells(matrix: sp.csr_array) -> BoolArray:
-    mask = np.zeros(matrix.shape, np.bool_)
-    mask[np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices] = True
-    return mask
 
 
 def _part(ranking: Ranking, columns: slice) -> float:

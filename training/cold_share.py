@@ -1,0 +1,74 @@
+"""How much a cold item must be helped for lists to hold a wanted share of cold items."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.sparse as sp
+
+from model.content import BoolArray, FloatArray
+from training.dataset import WarmData
+
+SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+DEFAULT_SHARE = 0.05
+"""What a checkpoint serves with unless told otherwise."""
+_REACH = 8.0
+_STEPS = 16
+_USERS = 1000
+
+
+def find_taus(
+    users: FloatArray,
+    warm: WarmData,
+    warm_items: FloatArray,
+    cold_items: FloatArray,
+    *,
+    shares: Sequence[float] = SHARES,
+    k: int = 20,
+) -> list[float]:
+    """
+    The tau at which cold items fill each share of the first k, on average over users.
+
+    A cold item's score is `u . e + tau x sigma_u`, with sigma_u the deviation of the user's scores of warm items; what
+    a user had in training is no candidate. The share rises with tau, so bisection finds it.
+
+    Args:
+        users: (U, D), rows as in the warm data; a thousand of them are looked at.
+        warm_items, cold_items: (I, D) and (C, D) embeddings.
+    """
+    looked = np.linspace(0, len(users) - 1, min(len(users), _USERS)).astype(np.intp)
+    scores = users[looked] @ warm_items.T
+    deviations = scores.std(axis=1, keepdims=True)
+    best_warm = _best(np.where(entries(warm.seen[looked]), -np.inf, scores), k)
+    best_cold = _best(users[looked] @ cold_items.T, k)
+    return [_bisect(best_warm, best_cold, deviations, share, k) for share in shares]
+
+
+def cold_share(best_warm: FloatArray, best_cold: FloatArray, k: int) -> float:
+    """The share of cold items in the first k, of (U, k) best scores on either side."""
+    both = np.concatenate([best_warm, best_cold], axis=1)
+    last = -np.partition(-both, k - 1, axis=1)[:, k - 1, None]
+    return float(np.minimum((best_cold >= last).sum(axis=1), k).mean() / k)
+
+
+def entries(matrix: sp.csr_array) -> BoolArray:
+    """Which cells have an entry, explicit zeros included."""
+    mask = np.zeros(matrix.shape, np.bool_)
+    mask[np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices] = True
+    return mask
+
+
+def _bisect(best_warm: FloatArray, best_cold: FloatArray, deviations: FloatArray, share: float, k: int) -> float:
+    low, high = -_REACH, _REACH
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        if cold_share(best_warm, best_cold + middle * deviations, k) < share:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def _best(scores: FloatArray, k: int) -> FloatArray:
+    """(U, k): the k best scores, -inf where there are fewer."""
+    padded = np.concatenate([scores, np.full((len(scores), k), -np.inf, scores.dtype)], axis=1)
+    return np.asarray(-np.partition(-padded, k - 1, axis=1)[:, :k], np.float32)
