@@ -8,10 +8,12 @@ from model.content import FloatArray
 from service.index.protocol import Entry, Index
 from service.placing import embed_stored
 from service.space import Space
-from service.store.records import Change, Put
+from service.store.records import Change, Put, StoredItem
 from service.store.store import Store
 
 COLD = "cold"
+_WARM_TAGS: frozenset[str] = frozenset()
+_COLD_TAGS = frozenset({COLD})
 _log = structlog.get_logger(__name__)
 
 
@@ -40,11 +42,10 @@ class Catalogue:
             }
             self.unplaced += len(items) - len(embedded)
             store.put_embeddings(embedded)
-        restricted = store.restrictions()
         for ids, vectors in store.embeddings(self._space.version):
-            placed = zip(ids, vectors, strict=True)
-            found = [(item_id, vector, restricted.get(item_id, (False, None))) for item_id, vector in placed]
-            self._index.put(self._entry(item_id, vector, expires) for item_id, vector, (hidden, expires) in found if not hidden)
+            heads = store.heads(ids)
+            placed = [(heads[item_id], vector) for item_id, vector in zip(ids, vectors, strict=True)]
+            self._index.put(self._entry(item, vector) for item, vector in placed if not item.hidden)
         store.drop_other_spaces(self._space.version)
         _log.info("index built", items=len(self._index), cold=self._index.count(COLD), unplaced=self.unplaced)
 
@@ -52,8 +53,16 @@ class Catalogue:
         """What the index holds of an item after a change; None: nothing."""
         if not isinstance(change, Put) or change.item.hidden or change.item.embedding is None:
             return None
-        return self._entry(change.item.item_id, change.item.embedding.vector, change.item.expires_at)
+        return self._entry(change.item, change.item.embedding.vector)
 
-    def _entry(self, item_id: str, vector: FloatArray, expires_at: float | None) -> Entry:
-        tags = frozenset() if self._space.anchors.is_warm(item_id) else frozenset({COLD})
-        return Entry(item_id, vector, tags, expires_at)
+    def _entry(self, item: StoredItem, vector: FloatArray) -> Entry:
+        warm = self._space.anchors.is_warm(item.item_id)
+        return Entry(
+            item.item_id,
+            vector,
+            tags=_WARM_TAGS if warm else _COLD_TAGS,
+            expires_at=item.expires_at,
+            attributes=item.attributes,
+            published=item.created_at if item.published_at is None else item.published_at,
+            coldness=0.0 if warm else 1.0,
+        )

@@ -2,57 +2,70 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from random import Random
 
-import faiss
 import numpy as np
+from numpy.typing import NDArray
 
 from model.content import BoolArray, FloatArray
 from model.errors import DimensionMismatch
 from model.ties import tie_key
+from service.index.block import Block, may_be_best
 from service.index.expiry import Expiries
 from service.index.locking import ReadWriteLock
-from service.index.protocol import Candidate, Entry
+from service.index.moments import Moments, RunningMoments
+from service.index.protocol import Candidate, Entry, Query
+from service.index.rows import Rows
+from service.index.where import Where
 
 _SLACK = 16  # asked for beyond k, so that a tie at the k-th place is seen
+_MANY = 8  # queries that are worth a product of matrices
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """The rows that a search may return."""
+
+    allowed: BoolArray | None
+    """(n,), or None for every row."""
+    rows: NDArray[np.int64] | None
+    """Them, where they are few."""
 
 
 class FlatIndex:
     """
     All embeddings in one block of memory, scanned whole: recall is 1 by construction.
 
-    A removed row is filled with the last one, a replaced row is written in place: FAISS itself
-    can do neither without touching every row. A search takes a read lock, a change the write lock.
+    Each row is `[embedding; coldness]`, each query `[vector; lift]`. A search takes a read lock, a change the write
+    lock. A filter that keeps at most half of the rows scans those alone, another one goes to FAISS as a bitmap.
     """
 
     def __init__(self, dim: int, clock: Callable[[], float] | None = None) -> None:
-        self._flat = faiss.IndexFlatIP(dim)
         self._dim = dim
-        self._rows: dict[str, int] = {}
-        self._entries: list[tuple[str, frozenset[str]]] = []
-        self._tags: dict[str, BoolArray] = {}
+        self._block = Block(dim + 1)
+        self._rows = Rows()
+        self._moments = RunningMoments(dim)
         self._expiries, self._clock = Expiries(), clock or time.time
         self._lock = ReadWriteLock()
 
     def __len__(self) -> int:
         self._drop_expired()
-        return len(self._entries)
+        return len(self._rows)
 
     def count(self, tag: str) -> int:
         self._drop_expired()
         with self._lock.reading():
-            return int(self._tags[tag][: len(self._entries)].sum()) if tag in self._tags else 0
+            return self._rows.count(tag)
 
     def put(self, entries: Iterable[Entry]) -> None:
         latest = {entry.item_id: entry for entry in entries}
         for entry in latest.values():
             self._check(entry.embedding)
         with self._lock.writing():
-            new = [entry for entry in latest.values() if entry.item_id not in self._rows]
-            for entry in latest.values():
-                if entry.item_id in self._rows:
-                    self._write(self._rows[entry.item_id], entry)
-            self._append(new)
+            there = [entry for entry in latest.values() if entry.item_id in self._rows]
+            self._replace(there)
+            self._append([entry for entry in latest.values() if entry.item_id not in self._rows])
             for entry in latest.values():
                 self._expiries.note(entry.item_id, entry.expires_at)
 
@@ -60,123 +73,184 @@ class FlatIndex:
         with self._lock.writing():
             for item_id in item_ids:
                 if item_id in self._rows:
-                    self._remove_row(self._rows.pop(item_id))
+                    self._remove_row(self._rows.row(item_id))
                     self._expiries.note(item_id, None)
 
-    def search(self, query: FloatArray, k: int, *, within: str | None = None, exclude: Collection[str] = ()) -> list[Candidate]:
-        self._check(query)
+    def search(
+        self, query: FloatArray, k: int, *, within: str | None = None, where: Where | None = None, exclude: Collection[str] = ()
+    ) -> list[Candidate]:
+        return self.search_many([Query(query, exclude=exclude)], k, within=within, where=where)[0]
+
+    def search_many(
+        self, queries: Sequence[Query], k: int, *, within: str | None = None, where: Where | None = None
+    ) -> list[list[Candidate]]:
+        for query in queries:
+            self._check(query.vector)
         self._drop_expired()
         with self._lock.reading():
-            if k <= 0 or not self._entries:
+            if k <= 0 or not len(self._rows):
+                return [[] for _ in queries]
+            scope = self._scope(within, where)
+            together = len(queries) >= _MANY and scope.rows is None
+            found = self._best_together(queries, k, scope) if together else (self._best(query, k, scope) for query in queries)
+            return [_ordered(candidates, k) for candidates in found]
+
+    def search_angle(
+        self, query: FloatArray, k: int, *, within: str | None = None, where: Where | None = None, exclude: Collection[str] = ()
+    ) -> list[Candidate]:
+        self._drop_expired()
+        with self._lock.reading():
+            if k <= 0 or not len(self._rows):
                 return []
-            allowed = self._allowed(within, exclude)
-            found = self._search_through_ties(query, k, allowed)
-        found.sort(key=lambda candidate: (-candidate.score, tie_key(candidate.item_id)))
-        return found[:k]
+            rows = self._scope_rows(self._scope(within, where))
+            width = len(query)
+            lengths = np.linalg.norm(self._block.view()[:, :width], axis=1)[rows]
+            padded = np.zeros(self._dim + 1, np.float32)
+            padded[:width] = query / max(float(np.linalg.norm(query)), 1e-12)
+            scores = self._block.products(padded, rows) / np.maximum(lengths, 1e-12)
+            found = self._top(scores, rows, k, self._rows.rows(exclude))
+        return _ordered(found, k)
 
     def search_exactly(self, query: FloatArray, k: int) -> list[Candidate]:
         self._check(query)
         self._drop_expired()
         with self._lock.reading():
-            scores = self._block() @ query
-            rows = np.argpartition(-scores, k - 1)[:k] if 0 < k < len(scores) else np.arange(len(scores))
-            found = [Candidate(self._entries[row][0], float(scores[row])) for row in rows]
-        found.sort(key=lambda candidate: (-candidate.score, tie_key(candidate.item_id)))
-        return found[:k]
+            scores = self._block.view()[:, : self._dim] @ query
+            found = self._top(scores, np.arange(len(scores)), k, ()) if k > 0 else []
+        return _ordered(found, k)
 
     def sample(self, count: int, random: Random) -> FloatArray:
         with self._lock.reading():
-            size = len(self._entries)
-            return self._block()[sorted(random.sample(range(size), min(count, size)))]
+            size = len(self._rows)
+            return self._block.view()[sorted(random.sample(range(size), min(count, size))), : self._dim]
+
+    def newest(
+        self, count: int, *, within: str | None = None, where: Where | None = None, exclude: Collection[str] = ()
+    ) -> list[str]:
+        self._drop_expired()
+        with self._lock.reading():
+            rows = self._scope_rows(self._scope(within, where))
+            found = self._top(self._rows.published[rows], rows, count, self._rows.rows(exclude)) if count > 0 else []
+        return [candidate.item_id for candidate in _ordered(found, count)]
+
+    def get(self, item_ids: Sequence[str]) -> list[Entry]:
+        with self._lock.reading():
+            there = [item_id for item_id in item_ids if item_id in self._rows]
+            rows = [self._rows.row(item_id) for item_id in there]
+            held = self._block.view()[rows] if rows else np.zeros((0, self._dim + 1), np.float32)
+            return [self._entry(item_id, row, kept) for item_id, row, kept in zip(there, rows, held, strict=True)]
+
+    def moments(self) -> Moments:
+        with self._lock.reading():
+            return self._moments.now()
 
     def _drop_expired(self) -> None:
         """Takes out what has expired; nearly always this is one comparison."""
         if self._expiries.next_at <= self._clock():
             with self._lock.writing():
                 for item_id in self._expiries.take_due(self._clock()):
-                    self._remove_row(self._rows.pop(item_id))
+                    self._remove_row(self._rows.row(item_id))
 
     def _check(self, embedding: FloatArray) -> None:
         if embedding.shape != (self._dim,):
             raise DimensionMismatch(expected=self._dim, got=embedding.size)
 
-    def _search_through_ties(self, query: FloatArray, k: int, allowed: BoolArray | None) -> list[Candidate]:
+    def _entry(self, item_id: str, row: int, kept: FloatArray) -> Entry:
+        """(D + 1,) back to what was put."""
+        published, coldness = float(self._rows.published[row]), float(kept[-1])
+        return Entry(item_id, kept[: self._dim], self._rows.tags(row), published=published, coldness=coldness)
+
+    def _scope(self, within: str | None, where: Where | None) -> _Scope:
+        allowed = self._rows.allowed(within, where)
+        if allowed is None:
+            return _Scope(None, None)
+        few = 2 * int(np.count_nonzero(allowed)) <= len(allowed)
+        return _Scope(allowed, np.flatnonzero(allowed) if few else None)
+
+    def _scope_rows(self, scope: _Scope) -> NDArray[np.int64]:
+        if scope.rows is not None:
+            return scope.rows
+        return np.arange(len(self._rows)) if scope.allowed is None else np.flatnonzero(scope.allowed)
+
+    def _best(self, query: Query, k: int, scope: _Scope) -> list[Candidate]:
         """At least the k best and whatever equals the k-th of them."""
-        asked = k + _SLACK
+        vector, excluded = _widened(query), self._rows.rows(query.exclude)
+        if scope.rows is not None:
+            return self._top(self._block.products(vector, scope.rows), scope.rows, k, excluded)
+        allowed, asked = self._allowed(scope, excluded), k + _SLACK
         while True:
-            asked = min(asked, len(self._entries))
-            scores, rows = self._faiss_search(query, asked, allowed)
-            if asked == len(self._entries) or len(rows) < asked or scores[k - 1] > scores[-1]:
-                return [Candidate(self._entries[row][0], score) for score, row in zip(scores, rows, strict=True)]
+            asked = min(asked, len(self._rows))
+            scores, rows = self._block.search(vector, asked, allowed)
+            if asked == len(self._rows) or len(rows) < asked or scores[k - 1] > scores[-1]:
+                return [Candidate(self._rows.item_id(row), score) for score, row in zip(scores, rows, strict=True)]
             asked *= 4
 
-    def _faiss_search(self, query: FloatArray, k: int, allowed: BoolArray | None) -> tuple[Sequence[float], Sequence[int]]:
-        parameters = None
-        if allowed is not None:
-            bits = np.packbits(allowed, bitorder="little")
-            # A fresh object a call: FAISS writes into it.
-            selector = faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg, arg-type]  # its stub shows the C++ side
-            parameters = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
-        scores, rows = self._flat.search(query[None], k, params=parameters)
-        found = rows[0] >= 0  # FAISS pads short answers with -1
-        return scores[0][found].tolist(), rows[0][found].tolist()
+    def _best_together(self, queries: Sequence[Query], k: int, scope: _Scope) -> Iterator[list[Candidate]]:
+        """The same for many queries by one product of matrices; what it leaves in question is scored as for one query."""
+        vectors = np.stack([_widened(query) for query in queries])
+        for vector, query, row_scores in zip(vectors, queries, self._block.all_products(vectors), strict=True):
+            excluded = self._rows.rows(query.exclude)
+            allowed = self._allowed(scope, excluded)
+            if allowed is not None:
+                row_scores[~allowed] = -np.inf
+            rows = may_be_best(row_scores, k)
+            yield self._top(self._block.products(vector, rows), rows, k, excluded)
 
-    def _allowed(self, within: str | None, exclude: Collection[str]) -> BoolArray | None:
-        """(n,) bool by row, or None for every row."""
-        excluded = [self._rows[item_id] for item_id in exclude if item_id in self._rows]
-        if within is None and not excluded:
-            return None
-        size = len(self._entries)
-        if within is None:
-            allowed = np.ones(size, np.bool_)
-        else:
-            allowed = self._tags[within][:size].copy() if within in self._tags else np.zeros(size, np.bool_)
-        allowed[excluded] = False
+    def _allowed(self, scope: _Scope, excluded: Collection[int]) -> BoolArray | None:
+        if not excluded:
+            return scope.allowed
+        allowed = np.ones(len(self._rows), np.bool_) if scope.allowed is None else scope.allowed.copy()
+        allowed[list(excluded)] = False
         return allowed
 
-    def _append(self, entries: Sequence[Entry]) -> None:
-        if not entries:
-            return
-        first = len(self._entries)
-        self._flat.add(np.stack([entry.embedding for entry in entries]).astype(np.float32, copy=False))
-        for row, entry in enumerate(entries, start=first):
-            self._rows[entry.item_id] = row
-            self._entries.append((entry.item_id, entry.tags))
-            self._tag(row, entry.tags)
+    def _top(self, scores: NDArray[np.floating], rows: NDArray[np.int64], k: int, excluded: Collection[int]) -> list[Candidate]:
+        """At least the k best of some rows, and whatever equals the k-th of them."""
+        if excluded:
+            kept = ~np.isin(rows, np.fromiter(excluded, np.int64, len(excluded)))
+            scores, rows = scores[kept], rows[kept]
+        if len(scores) > k:
+            best = scores >= np.partition(scores, len(scores) - k)[len(scores) - k]
+            scores, rows = scores[best], rows[best]
+        return [Candidate(self._rows.item_id(row), score) for score, row in zip(scores.tolist(), rows.tolist(), strict=True)]
 
-    def _write(self, row: int, entry: Entry) -> None:
-        self._block()[row] = entry.embedding
-        self._entries[row] = (entry.item_id, entry.tags)
-        self._tag(row, entry.tags)
+    def _append(self, entries: Sequence[Entry]) -> None:
+        if entries:
+            block = _stack(entries)
+            self._block.add(block)
+            self._moments.add(block[:, : self._dim])
+            for entry in entries:
+                self._rows.append(entry)
+
+    def _replace(self, entries: Sequence[Entry]) -> None:
+        if entries:
+            rows = [self._rows.row(entry.item_id) for entry in entries]
+            held = self._block.view()
+            self._moments.take(held[rows, : self._dim])
+            held[rows] = _stack(entries)
+            self._moments.add(held[rows, : self._dim])
+            for row, entry in zip(rows, entries, strict=True):
+                self._rows.write(row, entry)
 
     def _remove_row(self, row: int) -> None:
         """Moves the last row into the hole, then drops the last row."""
-        last = len(self._entries) - 1
-        if row != last:
-            block = self._block()
-            block[row] = block[last]
-            self._entries[row] = self._entries[last]
-            self._rows[self._entries[row][0]] = row
-            self._tag(row, self._entries[row][1])
-        self._tag(last, frozenset())
-        self._entries.pop()
-        self._flat.codes.resize(last * self._flat.code_size)
-        self._flat.ntotal = last
+        self._moments.take(self._block.view()[row : row + 1, : self._dim])
+        self._block.fill(row)
+        self._rows.fill(row)
 
-    def _block(self) -> FloatArray:
-        """FAISS's own memory as (n, D); an add may move it, so never keep it."""
-        size = len(self._entries)
-        block: FloatArray = faiss.rev_swig_ptr(self._flat.get_xb(), size * self._dim).reshape(size, self._dim)
-        return block
 
-    def _tag(self, row: int, tags: frozenset[str]) -> None:
-        for tag in tags - self._tags.keys():
-            self._tags[tag] = np.zeros(max(1024, row + 1), np.bool_)
-        for tag, rows in self._long_enough(row):
-            rows[row] = tag in tags
+def _widened(query: Query) -> FloatArray:
+    """(D + 1,)."""
+    row = np.empty(len(query.vector) + 1, np.float32)
+    row[:-1], row[-1] = query.vector, query.lift
+    return row
 
-    def _long_enough(self, row: int) -> Iterator[tuple[str, BoolArray]]:
-        for tag, rows in self._tags.items():
-            if row >= len(rows):
-                self._tags[tag] = np.concatenate([rows, np.zeros(max(len(rows), row + 1 - len(rows)), np.bool_)])
-            yield tag, self._tags[tag]
+
+def _stack(entries: Sequence[Entry]) -> FloatArray:
+    embeddings = np.stack([entry.embedding for entry in entries])
+    return np.column_stack([embeddings, [entry.coldness for entry in entries]]).astype(np.float32)
+
+
+def _ordered(candidates: list[Candidate], k: int) -> list[Candidate]:
+    if len({candidate.score for candidate in candidates}) == len(candidates):  # no ties: no hashes
+        return sorted(candidates, key=lambda candidate: -candidate.score)[:k]
+    return sorted(candidates, key=lambda candidate: (-candidate.score, tie_key(candidate.item_id)))[:k]

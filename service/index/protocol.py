@@ -1,11 +1,13 @@
 """What a search index must do; FAISS does it here, a distributed engine may beside it."""
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
-from model.content import FloatArray
+from model.content import FloatArray, Scalar
+from service.index.moments import Moments
+from service.index.where import Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,23 @@ class Entry:
     """Groups that a search can be kept within."""
     expires_at: float | None = None
     """Seconds since 1970: from then on it is as if it had been removed."""
+    attributes: Mapping[str, Scalar] = field(default_factory=dict)
+    """What a search can be kept within by their values."""
+    published: float = 0.0
+    """Seconds since 1970: what its age counts from."""
+    coldness: float = 0.0
+    """In [0, 1]: how much of a query's lift it gets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is searched for: an item's score is `vector · embedding + lift · coldness`."""
+
+    vector: FloatArray
+    """(D,) float32."""
+    lift: float = 0.0
+    exclude: Collection[str] = ()
+    """Item ids never to return; those that are not there are passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +49,13 @@ class Candidate:
 
 
 class Index(Protocol):
-    """Item embeddings, searched by inner product. Safe for many readers beside one writer."""
+    """
+    Item embeddings, searched by inner product. Safe for many readers beside one writer.
+
+    Every search can be kept within a tag and within what `where` says of attributes and age; it is exact all the same.
+    Equal scores are ordered by a hash of the item id, at the k-th place too: neither the order of posting nor that of
+    ids decides. Fewer than k items: all of them. k = 0: none.
+    """
 
     def __len__(self) -> int: ...
 
@@ -51,16 +76,16 @@ class Index(Protocol):
         """Takes items out; an id that is not there is passed over."""
         ...
 
-    def search(self, query: FloatArray, k: int, *, within: str | None = None, exclude: Collection[str] = ()) -> list[Candidate]:
+    def search(
+        self, query: FloatArray, k: int, *, within: str | None = None, where: Where | None = None, exclude: Collection[str] = ()
+    ) -> list[Candidate]:
         """
         The k items of the highest inner product with the query, best first.
-
-        Equal scores are ordered by a hash of the item id, at the k-th place too: neither the order of
-        posting nor that of ids decides. Fewer than k items: all of them. k = 0: none.
 
         Args:
             query: (D,) float32.
             within: only items that carry this tag.
+            where: only items of which this holds.
             exclude: item ids never to return; those that are not there are passed over.
 
         Raises:
@@ -68,10 +93,41 @@ class Index(Protocol):
         """
         ...
 
+    def search_many(
+        self, queries: Sequence[Query], k: int, *, within: str | None = None, where: Where | None = None
+    ) -> list[list[Candidate]]:
+        """The k items of the highest score for each query, as one search; otherwise as `search`."""
+        ...
+
+    def search_angle(
+        self, query: FloatArray, k: int, *, within: str | None = None, where: Where | None = None, exclude: Collection[str] = ()
+    ) -> list[Candidate]:
+        """
+        The k items of the highest cosine to the query; the score is the cosine.
+
+        Args:
+            query: (F,) float32 with F up to D: only the first F coordinates of the embeddings are read.
+        """
+        ...
+
     def search_exactly(self, query: FloatArray, k: int) -> list[Candidate]:
-        """The same by looking at every row without the index' own help: what `search` is measured against."""
+        """The same as `search` by looking at every row without the index' own help: what it is measured against."""
         ...
 
     def sample(self, count: int, random: Random) -> FloatArray:
         """Copies of up to `count` embeddings drawn at random, (n, D)."""
+        ...
+
+    def newest(
+        self, count: int, *, within: str | None = None, where: Where | None = None, exclude: Collection[str] = ()
+    ) -> list[str]:
+        """Ids of the items published last, the newest first."""
+        ...
+
+    def get(self, item_ids: Sequence[str]) -> list[Entry]:
+        """What is held of items, without attributes, in the order given; an id that is not there is passed over."""
+        ...
+
+    def moments(self) -> Moments:
+        """Mean and covariance of all embeddings; nobody changes what is returned."""
         ...

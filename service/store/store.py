@@ -99,13 +99,12 @@ class Store:
             data: bytes | None = connection.execute(query).scalar()
         return data
 
-    def restrictions(self) -> dict[str, tuple[bool, float | None]]:
-        """Of the items that lists may not have always: whether each is hidden, and when it expires."""
-        table = tables.items_table
-        query = sa.select(table.c.item_id, table.c.hidden, table.c.expires_at)
+    def heads(self, item_ids: Sequence[str]) -> dict[str, StoredItem]:
+        """Items by id without their features and embeddings; one that is not there is left out."""
+        query = sa.select(tables.items_table).where(tables.items_table.c.item_id.in_(item_ids))
         with translated(), self._engine.connect() as connection:
-            rows = connection.execute(query.where(table.c.hidden | table.c.expires_at.is_not(None)))
-            return {row.item_id: (row.hidden, row.expires_at) for row in rows}
+            rows = connection.execute(query).mappings()
+            return {row["item_id"]: tables.to_item(row, {}, None) for row in rows}
 
     def count(self) -> int:
         """How many items there are."""

@@ -124,12 +124,20 @@ def test_an_item_stays_hidden_until_a_write_says_otherwise(store: Store) -> None
     assert (shown.hidden, shown.hidden_reason) == (False, "")
 
 
-def test_restricted_items_are_found_and_no_others(store: Store) -> None:
-    store.put(item("plain")).result(10)
+def test_heads_say_all_of_an_item_but_features_and_embedding(store: Store) -> None:
+    """What the index needs to know beside the embeddings, with one read for many items."""
+    plain = written(store.put(replace(item("plain"), attributes={"price": 2})).result(10))
     store.put(replace(item("hidden"), hidden=True)).result(10)
     store.put(replace(item("expires"), expires_at=7.0)).result(10)
 
-    assert store.restrictions() == {"hidden": (True, None), "expires": (False, 7.0)}
+    heads = store.heads(["plain", "hidden", "expires", "nobody"])
+
+    assert heads["plain"] == replace(plain, features={}, embedding=None)
+    assert {name: (head.hidden, head.expires_at) for name, head in heads.items()} == {
+        "plain": (False, None),
+        "hidden": (True, None),
+        "expires": (False, 7.0),
+    }
 
 
 def test_a_thumbnail_stays_while_the_pictures_do(store: Store) -> None:
