@@ -125,10 +125,14 @@ class Client:
             if cursor is None:
                 return
 
-    def recommend(self, user_id: str, **wishes: str | int | bool) -> dict[str, Any]:
-        """A list for a user; `wishes` are the query's parameters, such as `k=10, cold_only=True`."""
-        params = {name: str(value).lower() if isinstance(value, bool) else value for name, value in wishes.items()}
-        return self._call("GET", f"/recommend/{quote(user_id, safe='')}", params=params)
+    def recommend(self, user_id: str, **wishes: Any) -> dict[str, Any]:
+        """A list for a user; `wishes` are fields of the body of `POST /recommend`, such as `k=10, cold_only=True`."""
+        return self._call("POST", "/recommend", json={"user_id": user_id, **wishes})
+
+    def recommend_many(self, user_ids: Sequence[str], **wishes: Any) -> list[dict[str, Any]]:
+        """For each of up to 256 users, in order: a list, or `{"user_id", "problem"}` where there can be none."""
+        lists: list[dict[str, Any]] = self._call("POST", "/recommend", json={"user_ids": list(user_ids), **wishes})["lists"]
+        return lists
 
     def ready(self) -> dict[str, Any]:
         """What `/health/ready` says."""

@@ -67,4 +67,25 @@ EXAMPLES: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
         },
         "application/merge-patch+json": {"end": {"summary": "Its end", "value": '{"expires_at": "2099-12-31T00:00:00Z"}'}},
     },
+    ("post", "/recommend"): {
+        "application/json": {
+            "filtered": {
+                "summary": "Cheap new things in stock, from many sides",
+                "value": {
+                    "user_id": "words-sailing-01",
+                    "k": 5,
+                    "filter": {
+                        "must": [{"attribute": "price", "lte": 20}],
+                        "must_not": [{"attribute": "in_stock", "equals": False}],
+                    },
+                    "max_age": "P30D",
+                    "diversity": 0.3,
+                },
+            },
+            "many": {
+                "summary": "Several users at once",
+                "value": {"user_ids": ["words-sailing-01", "words-sailing-02", "nobody-knows"], "k": 3, "exploration": 0.34},
+            },
+        },
+    },
 }

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from model.errors import ProjectError
-from service.errors import InvalidField, problem_of
+from service.errors import InvalidField, MalformedBody, problem_of
 from service.request_id import request_id_headers
 
 _log = structlog.get_logger(__name__)
@@ -65,6 +65,9 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_validation(_request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        if first["type"] == "json_invalid":
+            return answer_error(MalformedBody(f"it is not JSON ({first['ctx']['error']})"))
         return answer_error(to_invalid_field(error))
 
     @app.exception_handler(HTTPException)

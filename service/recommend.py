@@ -2,53 +2,53 @@
 
 import asyncio
 import uuid
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from service.catalogue import COLD
-from service.index.protocol import Candidate, Index
+from service.errors import UnknownUser
 from service.metrics import Metrics
+from service.ranking import Ranking, Reader
 from service.users import Users
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What was asked for."""
-
-    user_id: str
-    k: int
-    exclude_seen: bool = True
-    cold_only: bool = False
-    fallback: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Recommendation:
-    """A list for a user, best first."""
-
-    recommendation_id: str
-    source: str
-    candidates: list[Candidate]
-    degraded: bool
+from service.wish import Pick, Recommendation, Wish
 
 
 class Recommender:
-    """Scores a user's embedding against every item that was posted."""
+    """Finds out where users lie, and ranks for them off the event loop."""
 
-    def __init__(self, users: Users, index: Index, metrics: Metrics) -> None:
-        self._users, self._index, self._metrics = users, index, metrics
+    def __init__(self, users: Users, ranking: Ranking, metrics: Metrics) -> None:
+        self._users, self._ranking, self._metrics = users, ranking, metrics
 
-    async def recommend(self, wish: Wish) -> Recommendation:
+    async def recommend(self, user_id: str, wish: Wish) -> Recommendation:
         """
         Raises:
             UnknownUser: the user is unknown and no fallback was asked for.
         """
         with self._metrics.stages.labels("user").time():
-            user = await self._users.embedding(wish.user_id, fallback=wish.fallback)
-        exclude = self._users.seen_by(wish.user_id) if wish.exclude_seen else []
+            reader = await self._reader(user_id, wish)
+        return (await self._ranked([reader], wish))[0]
+
+    async def recommend_many(self, user_ids: Sequence[str], wish: Wish) -> list[Recommendation | UnknownUser]:
+        """A list for each user by one search, in order; where a user is unknown, the error that says so."""
+        with self._metrics.stages.labels("user").time():
+            found = [await self._reader_or_error(user_id, wish) for user_id in user_ids]
+        lists = iter(await self._ranked([reader for reader in found if isinstance(reader, Reader)], wish))
+        return [next(lists) if isinstance(reader, Reader) else reader for reader in found]
+
+    async def _reader(self, user_id: str, wish: Wish) -> Reader:
+        user = await self._users.embedding(user_id, fallback=wish.fallback)
+        return Reader(user.vector, user.source, self._users.seen_by(user_id))
+
+    async def _reader_or_error(self, user_id: str, wish: Wish) -> Reader | UnknownUser:
+        try:
+            return await self._reader(user_id, wish)
+        except UnknownUser as error:
+            return error
+
+    async def _ranked(self, readers: Sequence[Reader], wish: Wish) -> list[Recommendation]:
         with self._metrics.stages.labels("search").time():
-            candidates = await asyncio.to_thread(
-                self._index.search, user.vector, wish.k, within=COLD if wish.cold_only else None, exclude=exclude
-            )
+            lists = await asyncio.to_thread(self._ranking.rank, readers, wish)
         if self._users.degraded:
-            self._metrics.degraded_answers.inc()
-        return Recommendation(uuid.uuid4().hex, user.source, candidates, self._users.degraded)
+            self._metrics.degraded_answers.inc(len(readers))
+        return [self._named(reader, picks) for reader, picks in zip(readers, lists, strict=True)]
+
+    def _named(self, reader: Reader, picks: list[Pick]) -> Recommendation:
+        return Recommendation(uuid.uuid4().hex, reader.source, picks, self._users.degraded)

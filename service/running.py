@@ -13,6 +13,7 @@ from service.index.faiss_flat import FlatIndex
 from service.index.protocol import Index
 from service.ingest import Ingestor
 from service.metrics import Metrics
+from service.ranking import Defaults, Ranking
 from service.recommend import Recommender
 from service.redis_cache import RedisUserCache
 from service.settings import Settings
@@ -79,9 +80,14 @@ def open_service(settings: Settings, space: Space) -> Service:
     )
     metrics.serve_space(space.version, space.manifest.recipe)
     users = Users(space, caches, metrics)
-    recommender = Recommender(users, index, metrics)
+    ranking = Ranking(index, space.taste_width, _make_defaults(settings, space))
+    recommender = Recommender(users, ranking, metrics)
     _log.info("ready to serve", space=space.version, items=len(index), seconds=round(time.monotonic() - start, 2))
     return Service(space, store, index, catalogue, ingestor, users, recommender, metrics)
+
+
+def _make_defaults(settings: Settings, space: Space) -> Defaults:
+    return Defaults(tau=space.tau if settings.tau is None else settings.tau, exploration=settings.exploration)
 
 
 def _measured(apply: Callable[[Sequence[Change]], None], metrics: Metrics) -> Callable[[Sequence[Change]], None]:

@@ -146,15 +146,6 @@ class ItemBody(_Body):
         return (*(() if self.image_url is None else (self.image_url,)), *self.image_urls)
 
 
-class RecommendQuery(_Body):
-    """How to recommend."""
-
-    k: int = Field(20, ge=1, le=500, description="How many items at most.")
-    exclude_seen: bool = Field(True, description="Leave out what the user had in training.")
-    cold_only: bool = Field(False, description="Only items that had no interactions in training.")
-    fallback: bool = Field(False, description="Rank for the prior user when this one is unknown, instead of 404.")
-
-
 class PageQuery(_Body):
     """Which part of the catalogue."""
 
@@ -204,25 +195,6 @@ class ItemsAnswer(BaseModel):
 
     items: list[ItemAnswer] = Field(description="In the order of item ids.")
     next_cursor: str | None = Field(description="Null on the last page.")
-
-
-class RecommendedItem(BaseModel):
-    """One of a list."""
-
-    item_id: str = Field(description="Your id of it.")
-    score: float = Field(description="Inner product of the embeddings; comparable within this list only.")
-    state: State = Field(description="`warm`: the checkpoint learned it from interactions. `cold`: known by its content.")
-
-
-class RecommendAnswer(BaseModel):
-    """The items whose embeddings agree most with the user's, best first."""
-
-    user_id: str = Field(description="Whom the list is for.")
-    space: str = Field(description="Version of the checkpoint whose embeddings ranked.")
-    source: Literal["user", "prior"] = Field(description="Whose embedding ranked: this user's, or the prior user's.")
-    recommendation_id: str = Field(description="Names this list.")
-    items: list[RecommendedItem] = Field(description="At most `k`, best first.")
-    degraded: bool = Field(description="A cache is out of order: the list is right, and took longer.")
 
 
 class ProblemAnswer(BaseModel):

@@ -54,6 +54,16 @@ class Settings(BaseSettings):
     recall_check_seconds: float = Field(
         300.0, gt=0, description="How often the index is compared with looking at every row (`thaw_index_recall`)."
     )
+    exploration: float = Field(
+        0.0, ge=0, le=1, description="The share of each list that goes to the newest items, where a request does not say."
+    )
+    tau: float | None = Field(
+        None,
+        ge=-10,
+        le=10,
+        description="What a cold item gets on top of its score, in deviations of a user's scores, where a request does not say; "
+        "else what the checkpoint has, else 0.",
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`.")
     log_format: str = Field("json", pattern="^(json|console)$", description="`json`, a line each, or `console` for people.")
 

@@ -18,6 +18,10 @@ class Space:
         self.tower = tower
         self.anchors = Anchors(checkpoint)
         self.prior_user: FloatArray = checkpoint.prior_user
+        self.taste_width = len(checkpoint.fold_in["prior"])
+        """F: the first coordinates of an item's embedding, which are taste and not popularity."""
+        self.tau = float(checkpoint.fold_in["tau"][0]) if "tau" in checkpoint.fold_in else 0.0
+        """What a cold item gets on top of its score, in deviations of a user's scores, as training found best."""
         self._checkpoint = checkpoint
         self._user_rows = {user_id: row for row, user_id in enumerate(checkpoint.user_ids)}
 

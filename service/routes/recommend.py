@@ -1,17 +1,21 @@
-"""`/recommend`: the items for a user."""
+"""`/recommend`: the items for a user, or for many."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
+from service.errors import InvalidField, UnknownUser
+from service.filters import AttributeFilter, read_filter
 from service.keys import Right
-from service.recommend import Wish
+from service.problems import problem_body
+from service.recommend_schemas import RecommendAnswer, RecommendBody, RecommendManyAnswer, RecommendQuery
 from service.routes.access import require
 from service.routes.items import require_id
 from service.routes.wiring import ServiceDep, documented
-from service.schemas import RecommendAnswer, RecommendQuery
+from service.running import Service
+from service.wish import Recommendation, Wish
 
 router = APIRouter(tags=["recommend"], dependencies=[Depends(require(Right.READ))])
 
@@ -23,24 +27,65 @@ async def recommend(user_id: str, query: Annotated[RecommendQuery, Query()], ser
 
     Items of equal score are ordered by a hash of their ids. Fewer than k items: all of them.
     """
-    wish = Wish(
-        user_id=require_id("user_id", user_id),
-        k=query.k,
-        exclude_seen=query.exclude_seen,
-        cold_only=query.cold_only,
-        fallback=query.fallback,
-    )
-    found = await service.recommender.recommend(wish)
+    wish = query.to_wish(_read_filter(query.filter))
+    found = await service.recommender.recommend(require_id("user_id", user_id), wish)
+    return _json(_to_answer(service, user_id, found))
+
+
+@router.post(
+    "/recommend",
+    responses=documented(RecommendAnswer | RecommendManyAnswer, 200, 400, 404, 408, 413, 422, 503),
+)
+async def recommend_by_body(body: RecommendBody, service: ServiceDep) -> Response:
+    """
+    The same with all wishes in a body, for one user or for up to 256 in one search.
+
+    Of several users each gets a list or a problem of its own.
+    """
+    wish = body.to_wish(body.filter)
+    if body.user_ids is None:
+        user_id = str(body.user_id)
+        return _json(_to_answer(service, user_id, await service.recommender.recommend(user_id, wish)))
+    return _json(await _recommend_many(service, body.user_ids, wish))
+
+
+async def _recommend_many(service: Service, user_ids: tuple[str, ...], wish: Wish) -> dict[str, Any]:
+    found = await service.recommender.recommend_many(user_ids, wish)
+    lists = [
+        {"user_id": user_id, "problem": problem_body(one)} if isinstance(one, UnknownUser) else _to_answer(service, user_id, one)
+        for user_id, one in zip(user_ids, found, strict=True)
+    ]
+    return {"space": service.space.version, "lists": lists}
+
+
+def _to_answer(service: Service, user_id: str, found: Recommendation) -> dict[str, Any]:
+    """A list in the words of `RecommendAnswer`."""
     warm = service.space.anchors.is_warm
-    body = {
+    return {
         "user_id": user_id,
         "space": service.space.version,
         "source": found.source,
         "recommendation_id": found.recommendation_id,
         "items": [
-            {"item_id": hit.item_id, "score": hit.score, "state": "warm" if warm(hit.item_id) else "cold"}
-            for hit in found.candidates
+            {
+                "item_id": pick.item_id,
+                "score": pick.score,
+                "relevance": round(pick.relevance, 4),
+                "state": "warm" if warm(pick.item_id) else "cold",
+                "reason": pick.reason,
+            }
+            for pick in found.picks
         ],
         "degraded": found.degraded,
     }
+
+
+def _read_filter(text: str | None) -> AttributeFilter | None:
+    try:
+        return None if text is None else read_filter(text)
+    except ValueError as error:
+        raise InvalidField("filter", str(error)) from error
+
+
+def _json(body: object) -> Response:
     return Response(orjson.dumps(body), media_type="application/json")

@@ -1,5 +1,6 @@
 """What every route takes: the running service; and how it is documented."""
 
+from types import UnionType
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -20,7 +21,7 @@ def get_service(request: Request) -> Service:
 ServiceDep = Annotated[Service, Depends(get_service)]
 
 
-def documented(model: type[BaseModel] | None, good: int, *problems: int) -> dict[int | str, dict[str, Any]]:
+def documented(model: type[BaseModel] | UnionType | None, good: int, *problems: int) -> dict[int | str, dict[str, Any]]:
     """A route's answers for the OpenAPI document: the good one, and problems by status."""
     answers: dict[int | str, dict[str, Any]] = {good: {"model": model} if model else {"description": "Done."}}
     return answers | {status: problem_answer(status) for status in problems}

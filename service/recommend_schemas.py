@@ -1,0 +1,159 @@
+"""Request and response bodies of lists."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from service.filters import NO_FILTER, AttributeFilter
+from service.schemas import Id, State
+from service.wish import Reason, Wish
+
+MOST_USERS, MOST_EXCLUDED = 256, 1000
+
+
+def _read_age(value: object) -> object:
+    """A number of seconds that came as text becomes a number; all else is left to pydantic."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _check_age(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("it must be more than 0")
+    return value
+
+
+_AGE_SCHEMA = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "format": "duration"}]}
+Age = Annotated[timedelta, BeforeValidator(_read_age), AfterValidator(_check_age), WithJsonSchema(_AGE_SCHEMA)]
+
+
+class _Wishes(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    k: int = Field(20, ge=1, le=500, description="How many items at most.")
+    exclude_seen: bool = Field(True, description="Leave out what the user had in training.")
+    cold_only: bool = Field(False, description="Only items that had no interactions in training.")
+    fallback: bool = Field(False, description="Rank for the prior user when this one is unknown, instead of 404.")
+    exclude: tuple[Id, ...] = Field(
+        (), max_length=MOST_EXCLUDED, description=f"Ids of items to leave out, at most {MOST_EXCLUDED}; unknown ones do no harm."
+    )
+    max_age: Age | None = Field(
+        None,
+        description="Only items published no longer ago, or posted where they have no date of publication: seconds, "
+        "or an ISO 8601 duration such as `P7D`.",
+        examples=["P7D"],
+    )
+    min_score: float | None = Field(
+        None, ge=-100, le=100, description="Only items of this `relevance` or more; it means the same for every user."
+    )
+    diversity: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="δ of maximal marginal relevance: out of four times k candidates (100 at least, 2,000 at most) that one "
+        "comes next whose (1 - δ) r - δ s is highest, r its relevance scaled to [0, 1] over the candidates, s the cosine to "
+        "the most similar item before it. 0: the plain order.",
+    )
+    exploration: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="The share of places, evenly spread, for the newest items that the user does not know; each place is "
+        "filled by the best scored of ten. Default: THAW_EXPLORATION.",
+    )
+    tau: float | None = Field(
+        None,
+        ge=-10,
+        le=10,
+        description="What a cold item gets on top of its score, in deviations of the user's scores over the catalogue; a "
+        "thawing one gets what is left of it. Moves the share of cold items. Default: THAW_TAU, else the checkpoint's.",
+    )
+
+    def to_wish(self, attributes: AttributeFilter | None) -> Wish:
+        """As the recommender takes it."""
+        return Wish(
+            k=self.k,
+            exclude_seen=self.exclude_seen,
+            cold_only=self.cold_only,
+            fallback=self.fallback,
+            exclude=self.exclude,
+            attributes=NO_FILTER if attributes is None else attributes,
+            max_age_seconds=None if self.max_age is None else self.max_age.total_seconds(),
+            min_score=self.min_score,
+            diversity=self.diversity,
+            exploration=self.exploration,
+            tau=self.tau,
+        )
+
+
+class RecommendQuery(_Wishes):
+    """How to recommend."""
+
+    filter: str | None = Field(
+        None,
+        max_length=10_000,
+        description="A filter on attributes, as JSON: what `POST /recommend` takes as `filter`.",
+        examples=['{"must": [{"attribute": "price", "lte": 20}]}'],
+    )
+
+
+class RecommendBody(_Wishes):
+    """How to recommend, and to whom: give exactly one of `user_id` and `user_ids`."""
+
+    user_id: Id | None = Field(None, description="The user to recommend to.")
+    user_ids: tuple[Id, ...] | None = Field(
+        None, min_length=1, max_length=MOST_USERS, description=f"Up to {MOST_USERS} users, ranked in one search."
+    )
+    filter: AttributeFilter | None = Field(None, description="Only items whose attributes are so.")
+
+    @model_validator(mode="after")
+    def _know_for_whom(self) -> Self:
+        given = [name for name in ("user_id", "user_ids") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError("give exactly one of `user_id` and `user_ids`")
+        return self
+
+
+class RecommendedItem(BaseModel):
+    """One of a list."""
+
+    item_id: str = Field(description="Your id of it.")
+    score: float = Field(
+        description="Inner product of the embeddings, and what a cold item gets on top; comparable within this list only."
+    )
+    relevance: float = Field(
+        description="The score, as deviations from the mean of this user's scores over the catalogue; comparable between users."
+    )
+    state: State = Field(description="`warm`: the checkpoint learned it from interactions. `cold`: known by its content.")
+    reason: Reason = Field(
+        description="`relevance`: it is ranked for this user. `prior`: for a user of whom nothing is known. `exploration`: "
+        "it is new, and had a place kept for it."
+    )
+
+
+class RecommendAnswer(BaseModel):
+    """The items whose embeddings agree most with the user's, best first."""
+
+    user_id: str = Field(description="Whom the list is for.")
+    space: str = Field(description="Version of the checkpoint whose embeddings ranked.")
+    source: Literal["user", "prior"] = Field(description="Whose embedding ranked: this user's, or the prior user's.")
+    recommendation_id: str = Field(description="Names this list.")
+    items: list[RecommendedItem] = Field(description="At most `k`, best first.")
+    degraded: bool = Field(description="A cache is out of order: the list is right, and took longer.")
+
+
+class UserProblem(BaseModel):
+    """Why there is no list for one of several users."""
+
+    user_id: str = Field(description="Whom it is about.")
+    problem: dict[str, Any] = Field(description="As the call for this user alone would answer: `type`, `title`, `status`, ...")
+
+
+class RecommendManyAnswer(BaseModel):
+    """A list for each of several users."""
+
+    space: str = Field(description="Version of the checkpoint whose embeddings ranked.")
+    lists: list[RecommendAnswer | UserProblem] = Field(description="In the order of `user_ids`: a list, or why there is none.")

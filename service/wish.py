@@ -1,0 +1,56 @@
+"""What is asked of a list, whoever it is for."""
+
+import time
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from service.filters import NO_FILTER, AttributeFilter
+from service.index.where import Where
+
+Reason: TypeAlias = Literal["relevance", "exploration", "prior"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for."""
+
+    k: int = 20
+    exclude_seen: bool = True
+    cold_only: bool = False
+    fallback: bool = False
+    exclude: tuple[str, ...] = ()
+    attributes: AttributeFilter = NO_FILTER
+    max_age_seconds: float | None = None
+    min_score: float | None = None
+    """In deviations of the user's scores over the catalogue."""
+    diversity: float = 0.0
+    exploration: float | None = None
+    """A share of the list; None: as the settings have it."""
+    tau: float | None = None
+    """In deviations likewise; None: as the settings or the checkpoint have it."""
+
+    def where(self) -> Where | None:
+        """What items must be, as of now; None where anything may come."""
+        since = None if self.max_age_seconds is None else time.time() - self.max_age_seconds
+        return None if since is None and self.attributes is NO_FILTER else self.attributes.to_where(since)
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """One of a list."""
+
+    item_id: str
+    score: float
+    relevance: float
+    """The score, as deviations from the mean of this user's scores over the catalogue."""
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """A list for a user, best first."""
+
+    recommendation_id: str
+    source: str
+    picks: list[Pick]
+    degraded: bool
