@@ -134,6 +134,18 @@ class Client:
         lists: list[dict[str, Any]] = self._call("POST", "/recommend", json={"user_ids": list(user_ids), **wishes})["lists"]
         return lists
 
+    def similar(self, item_id: str, **wishes: Any) -> list[dict[str, Any]]:
+        """Items like an item; `wishes` are the query's parameters, a `filter` as a dict."""
+        params = {name: json.dumps(value) if isinstance(value, (dict, bool)) else value for name, value in wishes.items()}
+        found: list[dict[str, Any]] = self._call("GET", f"/items/{quote(item_id, safe='')}/similar", params=params)["items"]
+        return found
+
+    def audience(self, item_id: str, *, k: int = 100) -> list[dict[str, Any]]:
+        """The users who are most likely to want an item; needs an admin key."""
+        path = f"/items/{quote(item_id, safe='')}/audience"
+        users: list[dict[str, Any]] = self._call("GET", path, params={"k": k})["users"]
+        return users
+
     def ready(self) -> dict[str, Any]:
         """What `/health/ready` says."""
         return self._call("GET", "/health/ready")

@@ -8,6 +8,7 @@ import numpy as np
 from model.content import FloatArray
 from service.catalogue import COLD
 from service.diversify import candidates_for, choose_diverse
+from service.explain import History
 from service.explore import interleave, slots
 from service.index.protocol import Candidate, Index, Query
 from service.index.where import Where
@@ -25,6 +26,8 @@ class Reader:
     source: str
     seen: Sequence[str]
     """Items that it knows."""
+    history: History | None = None
+    """What it liked, where its list is to be explained."""
 
 
 @dataclass(frozen=True, slots=True)

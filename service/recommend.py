@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Sequence
 
 from service.errors import UnknownUser
+from service.explain import Explainer
 from service.metrics import Metrics
 from service.ranking import Ranking, Reader
 from service.users import Users
@@ -14,8 +15,8 @@ from service.wish import Pick, Recommendation, Wish
 class Recommender:
     """Finds out where users lie, and ranks for them off the event loop."""
 
-    def __init__(self, users: Users, ranking: Ranking, metrics: Metrics) -> None:
-        self._users, self._ranking, self._metrics = users, ranking, metrics
+    def __init__(self, users: Users, ranking: Ranking, explainer: Explainer, metrics: Metrics) -> None:
+        self._users, self._ranking, self._explainer, self._metrics = users, ranking, explainer, metrics
 
     async def recommend(self, user_id: str, wish: Wish) -> Recommendation:
         """
@@ -35,7 +36,8 @@ class Recommender:
 
     async def _reader(self, user_id: str, wish: Wish) -> Reader:
         user = await self._users.embedding(user_id, fallback=wish.fallback)
-        return Reader(user.vector, user.source, self._users.seen_by(user_id))
+        history = self._users.history(user_id) if wish.explain else None
+        return Reader(user.vector, user.source, self._users.seen_by(user_id), history)
 
     async def _reader_or_error(self, user_id: str, wish: Wish) -> Reader | UnknownUser:
         try:
@@ -48,7 +50,12 @@ class Recommender:
             lists = await asyncio.to_thread(self._ranking.rank, readers, wish)
         if self._users.degraded:
             self._metrics.degraded_answers.inc(len(readers))
-        return [self._named(reader, picks) for reader, picks in zip(readers, lists, strict=True)]
+        return [await self._named(reader, picks) for reader, picks in zip(readers, lists, strict=True)]
 
-    def _named(self, reader: Reader, picks: list[Pick]) -> Recommendation:
-        return Recommendation(uuid.uuid4().hex, reader.source, picks, self._users.degraded)
+    async def _named(self, reader: Reader, picks: list[Pick]) -> Recommendation:
+        explanations = None
+        if reader.history is not None:
+            with self._metrics.stages.labels("explain").time():
+                ids = [pick.item_id for pick in picks]
+                explanations = await asyncio.to_thread(self._explainer.explain, ids, reader.history)
+        return Recommendation(uuid.uuid4().hex, reader.source, picks, self._users.degraded, explanations)

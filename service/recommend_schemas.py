@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from service.filters import NO_FILTER, AttributeFilter
 from service.schemas import Id, State
@@ -72,6 +73,8 @@ class _Wishes(BaseModel):
         "thawing one gets what is left of it. Moves the share of cold items. Default: THAW_TAU, else the checkpoint's.",
     )
 
+    explain: bool = Field(False, description="Say of each item how it was fused, and what of the user's own likes it is near to.")
+
     def to_wish(self, attributes: AttributeFilter | None) -> Wish:
         """As the recommender takes it."""
         return Wish(
@@ -84,6 +87,7 @@ class _Wishes(BaseModel):
             max_age_seconds=None if self.max_age is None else self.max_age.total_seconds(),
             min_score=self.min_score,
             diversity=self.diversity,
+            explain=self.explain,
             exploration=self.exploration,
             tau=self.tau,
         )
@@ -117,6 +121,21 @@ class RecommendBody(_Wishes):
         return self
 
 
+class NearItem(BaseModel):
+    """An item that the user liked."""
+
+    item_id: str = Field(description="Your id of it.")
+    cosine: float = Field(ge=-1.001, le=1.001, description="Of the taste of the two items, where they are or were learned.")
+
+
+class ItemExplanation(BaseModel):
+    """What stands behind an item of a list."""
+
+    gate: dict[str, float] = Field(description="Weight of each view of its content; 0 where missing, sum 1.")
+    experts: dict[str, dict[str, float]] = Field(description="Weights of the experts of each view; sum 1 a view.")
+    nearest: list[NearItem] = Field(description="Up to three items of the user's own likes, the nearest first.")
+
+
 class RecommendedItem(BaseModel):
     """One of a list."""
 
@@ -132,6 +151,7 @@ class RecommendedItem(BaseModel):
         description="`relevance`: it is ranked for this user. `prior`: for a user of whom nothing is known. `exploration`: "
         "it is new, and had a place kept for it."
     )
+    explanation: ItemExplanation | SkipJsonSchema[None] = Field(None, description="Only with `explain`.")
 
 
 class RecommendAnswer(BaseModel):

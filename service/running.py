@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import structlog
 
 from model.fetch_image import ImageFetcher, ImageUrlPolicy
+from service.audience import Audience
 from service.catalogue import Catalogue
+from service.explain import Explainer
 from service.images import Images
 from service.index.faiss_flat import FlatIndex
 from service.index.protocol import Index
@@ -17,6 +19,7 @@ from service.ranking import Defaults, Ranking
 from service.recommend import Recommender
 from service.redis_cache import RedisUserCache
 from service.settings import Settings
+from service.similar import Similar
 from service.space import Space, open_space
 from service.store.records import Change
 from service.store.store import Store
@@ -37,6 +40,8 @@ class Service:
     ingestor: Ingestor
     users: Users
     recommender: Recommender
+    similar: Similar
+    audience: Audience
     metrics: Metrics
 
     async def close(self) -> None:
@@ -81,9 +86,20 @@ def open_service(settings: Settings, space: Space) -> Service:
     metrics.serve_space(space.version, space.manifest.recipe)
     users = Users(space, caches, metrics)
     ranking = Ranking(index, space.taste_width, _make_defaults(settings, space))
-    recommender = Recommender(users, ranking, metrics)
+    recommender = Recommender(users, ranking, Explainer(space, store, index), metrics)
     _log.info("ready to serve", space=space.version, items=len(index), seconds=round(time.monotonic() - start, 2))
-    return Service(space, store, index, catalogue, ingestor, users, recommender, metrics)
+    return Service(
+        space,
+        store,
+        index,
+        catalogue,
+        ingestor,
+        users,
+        recommender,
+        Similar(space, store, index),
+        Audience(space, store, index),
+        metrics,
+    )
 
 
 def _make_defaults(settings: Settings, space: Space) -> Defaults:

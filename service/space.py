@@ -1,7 +1,10 @@
 """One checkpoint as it serves: what is swapped as a whole when another one takes over."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from model.anchors import Anchors
 from model.checkpoint import Checkpoint, load_checkpoint, make_encoders, make_tower
@@ -23,6 +26,7 @@ class Space:
         self.tau = float(checkpoint.fold_in["tau"][0]) if "tau" in checkpoint.fold_in else 0.0
         """What a cold item gets on top of its score, in deviations of a user's scores, as training found best."""
         self._checkpoint = checkpoint
+        self._item_rows = {item_id: row for row, item_id in enumerate(checkpoint.item_ids)}
         self._user_rows = {user_id: row for row, user_id in enumerate(checkpoint.user_ids)}
 
     @property
@@ -34,6 +38,32 @@ class Space:
         """A user's trained embedding, (D,); None for a user that the checkpoint does not know."""
         row = self._user_rows.get(user_id)
         return None if row is None else self._checkpoint.user_embeddings[row]
+
+    @property
+    def user_ids(self) -> Sequence[str]:
+        """Of all users that the checkpoint knows."""
+        return self._checkpoint.user_ids
+
+    @property
+    def user_embeddings(self) -> FloatArray:
+        """(U, D) in the order of their ids."""
+        return self._checkpoint.user_embeddings
+
+    def users_of(self, item_id: str) -> NDArray[np.intp]:
+        """Rows of the users who had an item in training."""
+        item, kept = self._item_rows.get(item_id), self._checkpoint.interactions
+        if item is None:
+            return np.zeros(0, np.intp)
+        return np.searchsorted(kept.indptr, np.flatnonzero(kept.items == item), side="right") - 1
+
+    def liked_by(self, user_id: str) -> tuple[list[str], FloatArray]:
+        """Ids and (H, D) anchors of the items that a user liked in training."""
+        user, kept = self._user_rows.get(user_id), self._checkpoint.interactions
+        if user is None:
+            return [], self._checkpoint.item_embeddings[:0]
+        own = slice(kept.indptr[user], kept.indptr[user + 1])
+        rows = kept.items[own][kept.weights[own] > 0]
+        return [self._checkpoint.item_ids[row] for row in rows], self._checkpoint.item_embeddings[rows]
 
     def seen_by(self, user_id: str) -> list[str]:
         """Ids of the items that a user had in training; none for an unknown user."""

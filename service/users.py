@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from model.content import FloatArray
 from service.errors import UnknownUser
+from service.explain import History
 from service.metrics import Metrics
 from service.space import Space
 from service.user_cache import UserCache, pack_user, unpack_user
@@ -55,6 +56,10 @@ class Users:
     def seen_by(self, user_id: str) -> list[str]:
         """Ids of the items that a user had in training."""
         return self._space.seen_by(user_id)
+
+    def history(self, user_id: str) -> History:
+        """What a user liked in training."""
+        return History(*self._space.liked_by(user_id))
 
     async def close(self) -> None:
         """Finishes what is being written, then lets the caches go."""

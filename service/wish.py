@@ -1,9 +1,11 @@
 """What is asked of a list, whoever it is for."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from service.explain import Explanation
 from service.filters import NO_FILTER, AttributeFilter
 from service.index.where import Where
 
@@ -24,6 +26,7 @@ class Wish:
     min_score: float | None = None
     """In deviations of the user's scores over the catalogue."""
     diversity: float = 0.0
+    explain: bool = False
     exploration: float | None = None
     """A share of the list; None: as the settings have it."""
     tau: float | None = None
@@ -54,3 +57,5 @@ class Recommendation:
     source: str
     picks: list[Pick]
     degraded: bool
+    explanations: Sequence[Explanation] | None = None
+    """One for each pick, where they were asked for."""

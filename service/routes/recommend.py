@@ -6,12 +6,13 @@ import orjson
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
-from service.errors import InvalidField, UnknownUser
-from service.filters import AttributeFilter, read_filter
+from service.errors import UnknownUser
+from service.explain import Explanation
 from service.keys import Right
 from service.problems import problem_body
 from service.recommend_schemas import RecommendAnswer, RecommendBody, RecommendManyAnswer, RecommendQuery
 from service.routes.access import require
+from service.routes.filters import parse_filter
 from service.routes.items import require_id
 from service.routes.wiring import ServiceDep, documented
 from service.running import Service
@@ -27,7 +28,7 @@ async def recommend(user_id: str, query: Annotated[RecommendQuery, Query()], ser
 
     Items of equal score are ordered by a hash of their ids. Fewer than k items: all of them.
     """
-    wish = query.to_wish(_read_filter(query.filter))
+    wish = query.to_wish(parse_filter(query.filter))
     found = await service.recommender.recommend(require_id("user_id", user_id), wish)
     return _json(_to_answer(service, user_id, found))
 
@@ -61,30 +62,32 @@ async def _recommend_many(service: Service, user_ids: tuple[str, ...], wish: Wis
 def _to_answer(service: Service, user_id: str, found: Recommendation) -> dict[str, Any]:
     """A list in the words of `RecommendAnswer`."""
     warm = service.space.anchors.is_warm
+    items: list[dict[str, Any]] = [
+        {
+            "item_id": pick.item_id,
+            "score": pick.score,
+            "relevance": round(pick.relevance, 4),
+            "state": "warm" if warm(pick.item_id) else "cold",
+            "reason": pick.reason,
+        }
+        for pick in found.picks
+    ]
+    for item, explanation in zip(items, found.explanations or (), strict=False):
+        item["explanation"] = _explained(explanation)
     return {
         "user_id": user_id,
         "space": service.space.version,
         "source": found.source,
         "recommendation_id": found.recommendation_id,
-        "items": [
-            {
-                "item_id": pick.item_id,
-                "score": pick.score,
-                "relevance": round(pick.relevance, 4),
-                "state": "warm" if warm(pick.item_id) else "cold",
-                "reason": pick.reason,
-            }
-            for pick in found.picks
-        ],
+        "items": items,
         "degraded": found.degraded,
     }
 
 
-def _read_filter(text: str | None) -> AttributeFilter | None:
-    try:
-        return None if text is None else read_filter(text)
-    except ValueError as error:
-        raise InvalidField("filter", str(error)) from error
+def _explained(explanation: Explanation) -> dict[str, Any]:
+    """In the words of `ItemExplanation`."""
+    nearest = [{"item_id": near.item_id, "cosine": near.cosine} for near in explanation.nearest]
+    return {"gate": explanation.fusion.get("gate", {}), "experts": explanation.fusion.get("experts", {}), "nearest": nearest}
 
 
 def _json(body: object) -> Response:

@@ -106,6 +106,11 @@ class Store:
             rows = connection.execute(query).mappings()
             return {row["item_id"]: tables.to_item(row, {}, None) for row in rows}
 
+    def embeddings_of(self, item_ids: Sequence[str], space: str) -> dict[str, StoredEmbedding]:
+        """Embeddings by item id of those that have one in the space, with how they came about."""
+        with translated(), self._engine.connect() as connection:
+            return tables.read_embeddings(connection, item_ids, space)
+
     def count(self) -> int:
         """How many items there are."""
         with translated(), self._engine.connect() as connection:

@@ -1,0 +1,57 @@
+"""`/items/{item_id}/similar` and `/items/{item_id}/audience`: what and who belongs to an item."""
+
+import asyncio
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
+
+from service.keys import Right
+from service.neighbour_schemas import AudienceAnswer, AudienceQuery, SimilarAnswer, SimilarQuery
+from service.routes.access import require
+from service.routes.filters import parse_filter
+from service.routes.items import require_id
+from service.routes.wiring import ServiceDep, documented
+
+router = APIRouter(tags=["items"])
+
+
+@router.get(
+    "/items/{item_id:path}/similar",
+    responses=documented(SimilarAnswer, 200, 404, 422, 503),
+    dependencies=[Depends(require(Right.READ))],
+)
+async def similar(item_id: str, query: Annotated[SimilarQuery, Query()], service: ServiceDep) -> Response:
+    """
+    The k items whose taste points most in the direction of this one's: who likes it likes them.
+
+    Items of equal cosine are ordered by a hash of their ids.
+    """
+    where = parse_filter(query.filter).to_where(None)
+    found = await asyncio.to_thread(
+        service.similar.items, require_id("item_id", item_id), query.k, cold_only=query.cold_only, where=where
+    )
+    warm = service.space.anchors.is_warm
+    items = [
+        {"item_id": hit.item_id, "cosine": round(hit.score, 6), "state": "warm" if warm(hit.item_id) else "cold"} for hit in found
+    ]
+    return _json({"item_id": item_id, "space": service.space.version, "items": items})
+
+
+@router.get(
+    "/items/{item_id:path}/audience",
+    responses=documented(AudienceAnswer, 200, 404, 422, 503),
+    dependencies=[Depends(require(Right.ADMIN))],
+)
+async def audience(item_id: str, query: Annotated[AudienceQuery, Query()], service: ServiceDep) -> Response:
+    """The k users of the checkpoint to whom the item is most relevant, each measured against its own scores."""
+    found = await asyncio.to_thread(
+        service.audience.users, require_id("item_id", item_id), query.k, exclude_seen=query.exclude_seen
+    )
+    users = [{"user_id": one.user_id, "relevance": round(one.relevance, 4)} for one in found]
+    return _json({"item_id": item_id, "space": service.space.version, "users": users})
+
+
+def _json(body: object) -> Response:
+    return Response(orjson.dumps(body), media_type="application/json")

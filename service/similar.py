@@ -1,0 +1,35 @@
+"""Items like an item."""
+
+from service.catalogue import COLD
+from service.errors import UnknownItem
+from service.index.protocol import Candidate, Index
+from service.index.where import Where
+from service.space import Space
+from service.store.store import Store
+
+
+class Similar:
+    """Compares served embeddings by the cosine of their taste: what is popular is not like everything."""
+
+    def __init__(self, space: Space, store: Store, index: Index) -> None:
+        self._space, self._store, self._index = space, store, index
+
+    def items(self, item_id: str, k: int, *, cold_only: bool, where: Where | None) -> list[Candidate]:
+        """
+        The k items most like an item, itself left out; none where the item has no embedding.
+
+        Raises:
+            UnknownItem: no such item was posted.
+        """
+        held = self._index.get([item_id])
+        if held:
+            embedding = held[0].embedding
+        else:  # hidden, expired, or without an embedding in this space
+            item = self._store.get(item_id, self._space.version)
+            if item is None:
+                raise UnknownItem(item_id)
+            if item.embedding is None:
+                return []
+            embedding = item.embedding.vector
+        within = COLD if cold_only else None
+        return self._index.search_angle(embedding[: self._space.taste_width], k, within=within, where=where, exclude=[item_id])
