@@ -26,6 +26,7 @@ _SCHEMES = {
 }
 _HEADERS = {
     "X-Request-ID": {"description": "The request's own, or a new one.", "schema": {"type": "string"}},
+    "ETag": {"description": "Names this state; for If-None-Match and If-Match.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds to wait before trying again.", "schema": {"type": "integer", "minimum": 1}},
     "WWW-Authenticate": {"description": "How to send a key.", "schema": {"type": "string"}},
 }
@@ -100,8 +101,14 @@ def _say_problems(operation: Json) -> None:
 def _say_headers(operation: Json) -> None:
     for status, answer in operation["responses"].items():
         headers = answer.setdefault("headers", {})
-        for name in ["X-Request-ID", *_HEADERS_BY_STATUS.get(status, ())]:
+        etag = ["ETag"] if status == "304" or _is_tagged(answer) else []
+        for name in ["X-Request-ID", *etag, *_HEADERS_BY_STATUS.get(status, ())]:
             headers.setdefault(name, {"$ref": f"#/components/headers/{name}"})
+
+
+def _is_tagged(answer: Json) -> bool:
+    """Whether an answer is one item, or its picture."""
+    return "image/jpeg" in answer.get("content", {}) or "schemas/ItemAnswer'" in str(answer)
 
 
 def _give_examples(operation: Json, method: str, path: str) -> None:

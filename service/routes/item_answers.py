@@ -24,6 +24,16 @@ CONDITIONS = [
     }
 ]
 
+KNOWN = [
+    {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": "ETags that the client holds: 304 where one of them is of now.",
+    }
+]
+
 
 def to_answer(space: Space, item: StoredItem) -> dict[str, Any]:
     """An item in the words of `ItemAnswer`."""

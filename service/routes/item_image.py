@@ -10,7 +10,7 @@ from model.encoders.thumbnail import MEDIA_TYPE
 from service.errors import NoThumbnail, UnknownItem
 from service.keys import Right
 from service.routes.access import require
-from service.routes.item_answers import knows
+from service.routes.item_answers import KNOWN, knows
 from service.routes.items import get_item, require_id
 from service.routes.wiring import ServiceDep, documented
 
@@ -23,7 +23,7 @@ _ANSWERS[200] = {
 }
 
 
-@router.get("/items/{item_id:path}/image", response_class=Response, responses=_ANSWERS)
+@router.get("/items/{item_id:path}/image", response_class=Response, responses=_ANSWERS, openapi_extra={"parameters": KNOWN})
 async def get_image(item_id: str, request: Request, service: ServiceDep) -> Response:
     """The item's first picture, small."""
     if is_part_of_id(request, "/image"):

@@ -13,7 +13,7 @@ from service.bodies import read_item
 from service.errors import InvalidField, UnknownItem
 from service.keys import Right
 from service.routes.access import require
-from service.routes.item_answers import CONDITIONS, item_response, read_condition, to_answer
+from service.routes.item_answers import CONDITIONS, KNOWN, item_response, read_condition, to_answer
 from service.routes.wiring import ServiceDep, documented
 from service.schemas import MAX_PICTURES, ItemAnswer, ItemBody, ItemsAnswer, PageQuery, check_id
 
@@ -75,6 +75,7 @@ async def list_items(query: Annotated[PageQuery, Query()], service: ServiceDep) 
 @router.get(
     "/items/{item_id:path}",
     responses=documented(ItemAnswer, 200, 404, 422, 503) | {304: {"description": "The client's If-None-Match names this state."}},
+    openapi_extra={"parameters": KNOWN},
 )
 async def get_item(item_id: str, request: Request, service: ServiceDep) -> Response:
     """One item, and how its embedding came about."""
