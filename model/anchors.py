@@ -19,6 +19,10 @@ class Anchors:
         """Whether the checkpoint has the item's learned embedding."""
         return item_id in self._rows
 
+    def learned(self, item_ids: Sequence[str]) -> dict[str, FloatArray]:
+        """(D,) learned embeddings by item id, of those that are warm."""
+        return {item_id: self._embeddings[self._rows[item_id]] for item_id in item_ids if item_id in self._rows}
+
     def place(self, item_ids: Sequence[str], contents: FloatArray) -> FloatArray:
         """
         Args:

@@ -134,6 +134,10 @@ class Client:
         lists: list[dict[str, Any]] = self._call("POST", "/recommend", json={"user_ids": list(user_ids), **wishes})["lists"]
         return lists
 
+    def recommend_history(self, history: Sequence[Mapping[str, Any]], **wishes: Any) -> dict[str, Any]:
+        """A list for somebody of whom only these events are known: `item_id` each, and `event_type`, `value` or `weight`."""
+        return self._call("POST", "/recommend", json={"history": list(history), **wishes})
+
     def similar(self, item_id: str, **wishes: Any) -> list[dict[str, Any]]:
         """Items like an item; `wishes` are the query's parameters, a `filter` as a dict."""
         params = {name: json.dumps(value) if isinstance(value, (dict, bool)) else value for name, value in wishes.items()}

@@ -82,6 +82,18 @@ EXAMPLES: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
                     "diversity": 0.3,
                 },
             },
+            "history": {
+                "summary": "Somebody whom the service does not know",
+                "value": {
+                    "history": [
+                        {"item_id": "mug-17"},
+                        {"item_id": "mug-18", "event_type": "view"},
+                        {"item_id": "never-posted", "event_type": "rating", "value": 5},
+                    ],
+                    "k": 3,
+                    "explain": True,
+                },
+            },
             "many": {
                 "summary": "Several users at once",
                 "value": {"user_ids": ["words-sailing-01", "words-sailing-02", "nobody-knows"], "k": 3, "exploration": 0.34},

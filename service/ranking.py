@@ -1,6 +1,6 @@
 """From user embeddings to lists: one search, then what the wish makes of its candidates."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +47,14 @@ class Defaults:
 
     tau: float
     exploration: float
+    tau_for: Callable[[float], float] = lambda _share: 0.0
+    """The tau for a share of cold items."""
+
+    def tau_of(self, wish: Wish) -> float:
+        """What a cold item gets on top of its score, in deviations of the user's scores."""
+        if wish.tau is not None:
+            return wish.tau
+        return self.tau if wish.cold_share is None else self.tau_for(wish.cold_share)
 
 
 class Ranking:
@@ -61,7 +69,7 @@ class Ranking:
             return []
         moments, vectors = self._index.moments(), np.stack([reader.vector for reader in readers])
         scales = list(map(_Scale, moments.middle(vectors).tolist(), moments.spread(vectors).tolist()))
-        tau = self._defaults.tau if wish.tau is None else wish.tau
+        tau = self._defaults.tau_of(wish)
         queries = [self._query(reader, scale, wish, tau) for reader, scale in zip(readers, scales, strict=True)]
         where, wanted = wish.where(), candidates_for(wish.k, wish.diversity)
         found = self._index.search_many(queries, wanted, within=_tag(wish), where=where)

@@ -3,9 +3,11 @@
 import asyncio
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
 from service.errors import UnknownUser
 from service.explain import Explainer
+from service.history import Deed, Histories
 from service.metrics import Metrics
 from service.ranking import Ranking, Reader
 from service.users import Users
@@ -15,8 +17,9 @@ from service.wish import Pick, Recommendation, Wish
 class Recommender:
     """Finds out where users lie, and ranks for them off the event loop."""
 
-    def __init__(self, users: Users, ranking: Ranking, explainer: Explainer, metrics: Metrics) -> None:
-        self._users, self._ranking, self._explainer, self._metrics = users, ranking, explainer, metrics
+    def __init__(self, users: Users, histories: Histories, ranking: Ranking, explainer: Explainer, metrics: Metrics) -> None:
+        self._users, self._histories, self._ranking = users, histories, ranking
+        self._explainer, self._metrics = explainer, metrics
 
     async def recommend(self, user_id: str, wish: Wish) -> Recommendation:
         """
@@ -33,6 +36,19 @@ class Recommender:
             found = [await self._reader_or_error(user_id, wish) for user_id in user_ids]
         lists = iter(await self._ranked([reader for reader in found if isinstance(reader, Reader)], wish))
         return [next(lists) if isinstance(reader, Reader) else reader for reader in found]
+
+    async def recommend_history(self, deeds: Sequence[Deed], wish: Wish) -> Recommendation:
+        """
+        A list for somebody of whom only these deeds are known.
+
+        Raises:
+            EventError: a deed has an unknown type, or lacks its value.
+        """
+        with self._metrics.stages.labels("user").time():
+            folded = await asyncio.to_thread(self._histories.fold, deeds)
+        seen = [deed.item_id for deed in deeds]
+        reader = Reader(folded.vector, folded.source, seen, folded.liked if wish.explain else None)
+        return replace((await self._ranked([reader], wish))[0], unknown_item_ids=folded.unknown_item_ids)
 
     async def _reader(self, user_id: str, wish: Wish) -> Reader:
         user = await self._users.embedding(user_id, fallback=wish.fallback)

@@ -1,16 +1,18 @@
 """Request and response bodies of lists."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from model.event_types import RATING
 from service.filters import NO_FILTER, AttributeFilter
+from service.history import Deed
 from service.schemas import Id, State
 from service.wish import Reason, Wish
 
-MOST_USERS, MOST_EXCLUDED = 256, 1000
+MOST_USERS, MOST_EXCLUDED, MOST_EVENTS = 256, 1000, 1000
 
 
 def _read_age(value: object) -> object:
@@ -27,6 +29,8 @@ def _check_age(value: timedelta) -> timedelta:
     return value
 
 
+EventType: TypeAlias = Literal["like", "purchase", "rating", "view", "impression", "hide", "return"]
+"""`EVENT_TYPES`, as a type."""
 _AGE_SCHEMA = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "format": "duration"}]}
 Age = Annotated[timedelta, BeforeValidator(_read_age), AfterValidator(_check_age), WithJsonSchema(_AGE_SCHEMA)]
 
@@ -70,9 +74,16 @@ class _Wishes(BaseModel):
         ge=-10,
         le=10,
         description="What a cold item gets on top of its score, in deviations of the user's scores over the catalogue; a "
-        "thawing one gets what is left of it. Moves the share of cold items. Default: THAW_TAU, else the checkpoint's.",
+        "thawing one gets what is left of it. Moves the share of cold items. Default: THAW_TAU, else by `cold_share`.",
     )
 
+    cold_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="About which share of the list is cold: sets `tau` by what training measured in the first 20 of a list, "
+        "between 0.02 and 0.5. Depends on how many cold items there are. Not read beside `tau`. Default: THAW_COLD_SHARE.",
+    )
     explain: bool = Field(False, description="Say of each item how it was fused, and what of the user's own likes it is near to.")
 
     def to_wish(self, attributes: AttributeFilter | None) -> Wish:
@@ -90,6 +101,7 @@ class _Wishes(BaseModel):
             explain=self.explain,
             exploration=self.exploration,
             tau=self.tau,
+            cold_share=self.cold_share,
         )
 
 
@@ -104,20 +116,50 @@ class RecommendQuery(_Wishes):
     )
 
 
+class HistoryEvent(BaseModel):
+    """Something that somebody did."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    item_id: Id = Field(description="With which item.")
+    event_type: EventType = Field("like", description="What it did; `rating` needs a `value`.")
+    value: float | None = Field(None, description="Of a rating, in the unit of training; any finite number.")
+    weight: float | None = Field(
+        None, ge=-10, le=10, description="In likes, in place of what the type weighs; below 0: it does not want it."
+    )
+
+    @model_validator(mode="after")
+    def _have_value(self) -> Self:
+        if self.event_type == RATING and self.value is None and self.weight is None:
+            raise ValueError("a rating needs a `value`")
+        return self
+
+    def to_deed(self) -> Deed:
+        """As the recommender takes it."""
+        return Deed(self.item_id, self.event_type, self.value, self.weight)
+
+
 class RecommendBody(_Wishes):
-    """How to recommend, and to whom: give exactly one of `user_id` and `user_ids`."""
+    """How to recommend, and to whom: give exactly one of `user_id`, `user_ids` and `history`."""
 
     user_id: Id | None = Field(None, description="The user to recommend to.")
     user_ids: tuple[Id, ...] | None = Field(
         None, min_length=1, max_length=MOST_USERS, description=f"Up to {MOST_USERS} users, ranked in one search."
     )
+    history: tuple[HistoryEvent, ...] | None = Field(
+        None,
+        min_length=1,
+        max_length=MOST_EVENTS,
+        description=f"What somebody whom the service does not know did, the oldest first, at most {MOST_EVENTS} events; it is "
+        "not kept. `exclude_seen` leaves its items out.",
+    )
     filter: AttributeFilter | None = Field(None, description="Only items whose attributes are so.")
 
     @model_validator(mode="after")
     def _know_for_whom(self) -> Self:
-        given = [name for name in ("user_id", "user_ids") if getattr(self, name) is not None]
+        given = [name for name in ("user_id", "user_ids", "history") if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError("give exactly one of `user_id` and `user_ids`")
+            raise ValueError("give exactly one of `user_id`, `user_ids` and `history`")
         return self
 
 
@@ -157,12 +199,17 @@ class RecommendedItem(BaseModel):
 class RecommendAnswer(BaseModel):
     """The items whose embeddings agree most with the user's, best first."""
 
-    user_id: str = Field(description="Whom the list is for.")
+    user_id: str | None = Field(description="Whom the list is for; null for a history.")
     space: str = Field(description="Version of the checkpoint whose embeddings ranked.")
-    source: Literal["user", "prior"] = Field(description="Whose embedding ranked: this user's, or the prior user's.")
+    source: Literal["user", "prior", "history"] = Field(
+        description="Whose embedding ranked: this user's, the prior user's, or that of somebody who did what the history says."
+    )
     recommendation_id: str = Field(description="Names this list.")
     items: list[RecommendedItem] = Field(description="At most `k`, best first.")
     degraded: bool = Field(description="A cache is out of order: the list is right, and took longer.")
+    unknown_item_ids: list[str] | SkipJsonSchema[None] = Field(
+        None, description="Only for a history: items of it that were neither posted nor trained on."
+    )
 
 
 class UserProblem(BaseModel):

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import structlog
 
+from model.event_types import POSITIVE, RATING
+from model.event_types import weight as event_weight
 from model.fetch_image import ImageFetcher, ImageUrlPolicy
 from service.audience import Audience
 from service.catalogue import Catalogue
 from service.explain import Explainer
+from service.history import Histories, Weigh
 from service.images import Images
 from service.index.faiss_flat import FlatIndex
 from service.index.protocol import Index
@@ -86,7 +89,9 @@ def open_service(settings: Settings, space: Space) -> Service:
     metrics.serve_space(space.version, space.manifest.recipe)
     users = Users(space, caches, metrics)
     ranking = Ranking(index, space.taste_width, _make_defaults(settings, space))
-    recommender = Recommender(users, ranking, Explainer(space, store, index), metrics)
+    recommender = Recommender(
+        users, Histories(space, store, _make_weigh(space)), ranking, Explainer(space, store, index), metrics
+    )
     _log.info("ready to serve", space=space.version, items=len(index), seconds=round(time.monotonic() - start, 2))
     return Service(
         space,
@@ -102,8 +107,20 @@ def open_service(settings: Settings, space: Space) -> Service:
     )
 
 
+def _make_weigh(space: Space) -> Weigh:
+    """What events weigh: a rating is worth a like from the value on that training took for a positive."""
+    threshold = float(space.manifest.dataset.get("threshold", POSITIVE))
+
+    def weigh(event_type: str, value: float | None) -> float:
+        weight = event_weight(event_type, value)
+        return float(weight >= threshold) if event_type == RATING else weight
+
+    return weigh
+
+
 def _make_defaults(settings: Settings, space: Space) -> Defaults:
-    return Defaults(tau=space.tau if settings.tau is None else settings.tau, exploration=settings.exploration)
+    tau = space.tau if settings.cold_share is None else space.tau_for(settings.cold_share)
+    return Defaults(tau if settings.tau is None else settings.tau, settings.exploration, space.tau_for)
 
 
 def _measured(apply: Callable[[Sequence[Change]], None], metrics: Metrics) -> Callable[[Sequence[Change]], None]:

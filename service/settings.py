@@ -57,12 +57,18 @@ class Settings(BaseSettings):
     exploration: float = Field(
         0.0, ge=0, le=1, description="The share of each list that goes to the newest items, where a request does not say."
     )
+    cold_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="About which share of a list is cold, where a request does not say; sets tau by the checkpoint.",
+    )
     tau: float | None = Field(
         None,
         ge=-10,
         le=10,
         description="What a cold item gets on top of its score, in deviations of a user's scores, where a request does not say; "
-        "else what the checkpoint has, else 0.",
+        "else by THAW_COLD_SHARE, else 0.",
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`.")
     log_format: str = Field("json", pattern="^(json|console)$", description="`json`, a line each, or `console` for people.")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from model.anchors import Anchors
 from model.checkpoint import Checkpoint, load_checkpoint, make_encoders, make_tower
 from model.content import FloatArray
+from model.fold_in import FoldIn
 from model.item_tower import ItemTower, limit_threads
 
 
@@ -21,13 +22,19 @@ class Space:
         self.tower = tower
         self.anchors = Anchors(checkpoint)
         self.prior_user: FloatArray = checkpoint.prior_user
-        self.taste_width = len(checkpoint.fold_in["prior"])
+        self.fold_in = FoldIn(checkpoint.fold_in)
+        self.taste_width = self.fold_in.factors
         """F: the first coordinates of an item's embedding, which are taste and not popularity."""
         self.tau = float(checkpoint.fold_in["tau"][0]) if "tau" in checkpoint.fold_in else 0.0
         """What a cold item gets on top of its score, in deviations of a user's scores, as training found best."""
         self._checkpoint = checkpoint
         self._item_rows = {item_id: row for row, item_id in enumerate(checkpoint.item_ids)}
         self._user_rows = {user_id: row for row, user_id in enumerate(checkpoint.user_ids)}
+
+    def tau_for(self, cold_share: float) -> float:
+        """The tau with which about this share of the first 20 of a list is cold, as training measured it; 0 where it did not."""
+        kept = self._checkpoint.fold_in
+        return float(np.interp(cold_share, kept["cold_shares"], kept["cold_taus"])) if "cold_taus" in kept else 0.0
 
     @property
     def user_count(self) -> int:

@@ -30,7 +30,8 @@ class Wish:
     exploration: float | None = None
     """A share of the list; None: as the settings have it."""
     tau: float | None = None
-    """In deviations likewise; None: as the settings or the checkpoint have it."""
+    """In deviations likewise; None: as `cold_share`, the settings or the checkpoint have it."""
+    cold_share: float | None = None
 
     def where(self) -> Where | None:
         """What items must be, as of now; None where anything may come."""
@@ -59,3 +60,5 @@ class Recommendation:
     degraded: bool
     explanations: Sequence[Explanation] | None = None
     """One for each pick, where they were asked for."""
+    unknown_item_ids: Sequence[str] | None = None
+    """Of a history."""

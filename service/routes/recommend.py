@@ -39,11 +39,14 @@ async def recommend(user_id: str, query: Annotated[RecommendQuery, Query()], ser
 )
 async def recommend_by_body(body: RecommendBody, service: ServiceDep) -> Response:
     """
-    The same with all wishes in a body, for one user or for up to 256 in one search.
+    The same with all wishes in a body: for one user, for up to 256 in one search, or for somebody known by a history alone.
 
-    Of several users each gets a list or a problem of its own.
+    Of several users each gets a list or a problem of its own. A history is not kept.
     """
     wish = body.to_wish(body.filter)
+    if body.history is not None:
+        deeds = [event.to_deed() for event in body.history]
+        return _json(_to_answer(service, None, await service.recommender.recommend_history(deeds, wish)))
     if body.user_ids is None:
         user_id = str(body.user_id)
         return _json(_to_answer(service, user_id, await service.recommender.recommend(user_id, wish)))
@@ -59,7 +62,7 @@ async def _recommend_many(service: Service, user_ids: tuple[str, ...], wish: Wis
     return {"space": service.space.version, "lists": lists}
 
 
-def _to_answer(service: Service, user_id: str, found: Recommendation) -> dict[str, Any]:
+def _to_answer(service: Service, user_id: str | None, found: Recommendation) -> dict[str, Any]:
     """A list in the words of `RecommendAnswer`."""
     warm = service.space.anchors.is_warm
     items: list[dict[str, Any]] = [
@@ -74,7 +77,7 @@ def _to_answer(service: Service, user_id: str, found: Recommendation) -> dict[st
     ]
     for item, explanation in zip(items, found.explanations or (), strict=False):
         item["explanation"] = _explained(explanation)
-    return {
+    answer = {
         "user_id": user_id,
         "space": service.space.version,
         "source": found.source,
@@ -82,6 +85,7 @@ def _to_answer(service: Service, user_id: str, found: Recommendation) -> dict[st
         "items": items,
         "degraded": found.degraded,
     }
+    return answer if found.unknown_item_ids is None else {**answer, "unknown_item_ids": list(found.unknown_item_ids)}
 
 
 def _explained(explanation: Explanation) -> dict[str, Any]:

@@ -195,6 +195,25 @@ async def test_tau_of_the_settings_and_of_the_request(service: ClientMaker, chec
 
 
 @pytest.mark.anyio
+async def test_a_cold_share_sets_tau_by_what_training_measured(service: ClientMaker, checkpoint: Checkpoint) -> None:
+    share, tau = (float(checkpoint.fold_in[name][3]) for name in ("cold_shares", "cold_taus"))
+    async with service().client() as client:
+        await post_warm(client, checkpoint)
+        await client.post("/items", json={"item_id": "cold", "title": "sailing"})
+        by_tau = (await client.get(f"/recommend/{USER}", params={"tau": tau, "k": 500})).json()["items"]
+        by_share = (await client.get(f"/recommend/{USER}", params={"cold_share": share, "k": 500})).json()["items"]
+        both = (await client.get(f"/recommend/{USER}", params={"cold_share": share, "tau": 0, "k": 500})).json()["items"]
+        plain = (await client.get(f"/recommend/{USER}", params={"k": 500})).json()["items"]
+    async with service(cold_share=share).client() as client:
+        by_settings = (await client.get(f"/recommend/{USER}", params={"k": 500})).json()["items"]
+
+    scores = [{hit["item_id"]: hit["score"] for hit in hits} for hits in (by_tau, by_share, by_settings)]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-5)
+    assert scores[0] == pytest.approx(scores[2], abs=1e-5)
+    assert both == plain != by_tau
+
+
+@pytest.mark.anyio
 async def test_many_users_get_the_lists_that_each_would_get_alone(client: httpx.AsyncClient, checkpoint: Checkpoint) -> None:
     await post_warm(client, checkpoint)
     users = list(checkpoint.user_ids)
