@@ -14,13 +14,14 @@ from service.observe import Observe
 from service.openapi import describe
 from service.problems import add_handlers
 from service.recall import watch_recall
-from service.routes import item_batch, item_changes, item_image, items, neighbours, recommend, state
+from service.routes import events, item_batch, item_changes, item_image, items, neighbours, recommend, state, users
 from service.running import Service
 from service.settings import Settings
 
 SUMMARY = "Recommends items that nobody has touched yet, by what their pictures and words mean to each user."
 ITEM_ROUTERS = (item_batch.router, item_image.router, neighbours.router, items.router, item_changes.router)
-ROUTERS = (*ITEM_ROUTERS, recommend.router, state.router, state.probes, state.metrics_router)
+USER_ROUTERS = (recommend.router, events.router, users.router)
+ROUTERS = (*ITEM_ROUTERS, *USER_ROUTERS, state.router, state.probes, state.metrics_router)
 
 
 def create_app(service: Service, settings: Settings) -> FastAPI:

@@ -9,6 +9,7 @@ from model.ties import tie_key
 from service.errors import UnknownItem
 from service.index.moments import Moments
 from service.index.protocol import Index
+from service.ledger import Ledger
 from service.space import Space
 from service.store.store import Store
 
@@ -23,10 +24,10 @@ class Listener:
 
 
 class Audience:
-    """Ranks the users of the checkpoint for an item, each measured against its own scores."""
+    """Ranks the users of the checkpoint for an item, each measured against its own scores; never one who was erased."""
 
-    def __init__(self, space: Space, store: Store, index: Index) -> None:
-        self._space, self._store, self._index = space, store, index
+    def __init__(self, space: Space, store: Store, index: Index, ledger: Ledger) -> None:
+        self._space, self._store, self._index, self._ledger = space, store, index, ledger
         self._scales: tuple[Moments, NDArray[np.float64], NDArray[np.float64]] | None = None
 
     def users(self, item_id: str, k: int, *, exclude_seen: bool) -> list[Listener]:
@@ -47,6 +48,7 @@ class Audience:
         embedding = held[0].embedding if held else item.embedding.vector  # type: ignore[union-attr]  # one of them is there
         users, (middles, spreads) = self._space.user_embeddings, self._scale()
         relevances = (users @ embedding - middles) / spreads
+        relevances[self._space.rows_of(self._ledger.erased)] = -np.inf
         if exclude_seen:
             relevances[self._space.users_of(item_id)] = -np.inf
         return self._best(relevances, k)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from model.content import Scalar  # numpy with it, which costs a health check half a second
 
 
+EVENTS_AT_ONCE = 1000
+"""As many as one call of `POST /events` takes."""
+
+
 class CallFailed(ServiceError):
     """The service refused a call, or did not answer; `status` is 0 where there was no answer."""
 
@@ -149,6 +153,25 @@ class Client:
         path = f"/items/{quote(item_id, safe='')}/audience"
         users: list[dict[str, Any]] = self._call("GET", path, params={"k": k})["users"]
         return users
+
+    def send_events(self, events: "Sequence[Mapping[str, Any]]") -> dict[str, Any]:
+        """Tells what users did, a thousand at a time; returns what became of each, and counts by status."""
+        outcomes: list[dict[str, Any]] = []
+        counts: dict[str, int] = {}
+        for start in range(0, len(events), EVENTS_AT_ONCE):
+            body = {"events": [dict(event) for event in events[start : start + EVENTS_AT_ONCE]]}
+            answer = self._call("POST", "/events", json=body)
+            outcomes += answer["events"]
+            counts = {status: counts.get(status, 0) + times for status, times in answer["counts"].items()}
+        return {"events": outcomes, "counts": counts}
+
+    def get_user(self, user_id: str) -> dict[str, Any]:
+        """What is held of a user."""
+        return self._call("GET", f"/users/{quote(user_id, safe='')}")
+
+    def erase_user(self, user_id: str) -> None:
+        """Removes what is held of a user, for good."""
+        self._call("DELETE", f"/users/{quote(user_id, safe='')}")
 
     def ready(self) -> dict[str, Any]:
         """What `/health/ready` says."""

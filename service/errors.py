@@ -161,7 +161,9 @@ class UnknownUser(ServiceError):
 
     def __init__(self, user_id: str) -> None:
         self.user_id = user_id
-        super().__init__(f"the user {user_id!r} is not in the checkpoint; fallback=true ranks for the prior user instead")
+        super().__init__(
+            f"the user {user_id!r} has no events and is not in the checkpoint; fallback=true ranks for the prior user instead"
+        )
 
 
 class Overloaded(ServiceError):

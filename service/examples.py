@@ -18,6 +18,36 @@ _BLUE = "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAGklEQVR42mPUiDrBQApgYiA
 
 # By method and path, then by the body's content type: OpenAPI's own form.
 EXAMPLES: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
+    ("post", "/events"): {
+        "application/json": {
+            "one": {
+                "summary": "A like",
+                "value": {"event_id": "like-1", "user_id": "words-sailing-01", "item_id": "mug-17", "event_type": "like"},
+            },
+            "many": {
+                "summary": "What a list led to",
+                "value": {
+                    "events": [
+                        {
+                            "event_id": "shown-2",
+                            "user_id": "words-sailing-01",
+                            "item_id": "mug-17",
+                            "event_type": "impression",
+                            "timestamp": "2026-01-31T12:00:00Z",
+                            "recommendation_id": "3f2a9c0d1e4b5700c1d2e3f4a5b6a1b2",
+                        },
+                        {
+                            "event_id": "rated-3",
+                            "user_id": "words-sailing-01",
+                            "item_id": "mug-17",
+                            "event_type": "rating",
+                            "value": 4.5,
+                        },
+                    ]
+                },
+            },
+        }
+    },
     ("post", "/items"): {
         "application/json": {
             "both": {

@@ -32,6 +32,7 @@ class Folded:
 
     vector: FloatArray
     """(D,) float32."""
+    space: str
     source: str
     """`history`; `prior` where no item of it says anything."""
     liked: History
@@ -59,14 +60,18 @@ class Histories:
         said = [item_id for item_id, weight in weights.items() if weight and item_id in anchors]
         if not said:
             return Folded(
-                self._space.prior_user, "prior", History([], np.zeros((0, self._space.tower.width), np.float32)), unknown
+                self._space.prior_user,
+                self._space.version,
+                "prior",
+                History([], np.zeros((0, self._space.tower.width), np.float32)),
+                unknown,
             )
         rows = np.stack([anchors[item_id] for item_id in said])
         told = np.array([weights[item_id] for item_id in said], np.float64)
         fold_in = self._space.fold_in
         taste = fold_in.prior + told @ fold_in.steps(rows).astype(np.float64)
         liked = History([item_id for item_id in said if weights[item_id] > 0], rows[told > 0])
-        return Folded(fold_in.place(np.asarray(taste[None], np.float32))[0], "history", liked, unknown)
+        return Folded(fold_in.place(np.asarray(taste[None], np.float32))[0], self._space.version, "history", liked, unknown)
 
     def _weights(self, deeds: Sequence[Deed]) -> dict[str, float]:
         """

@@ -35,6 +35,8 @@ _SAID = {Right.OPEN: "Needs no key.", Right.READ: "Needs a read key.", Right.WRI
 _TAGS = [
     {"name": "items", "description": "The catalogue: what can be recommended."},
     {"name": "recommend", "description": "Lists for users."},
+    {"name": "events", "description": "What users do: it moves their lists at once, and the items within a second."},
+    {"name": "users", "description": "What is held of a user, and its erasure."},
     {"name": "state", "description": "Is it alive, is it ready, what does it serve, how is it doing."},
 ]
 _ABOUT = """Thaw ranks items that nobody has touched yet, in the second in which they are posted.

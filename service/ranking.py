@@ -12,6 +12,7 @@ from service.explain import History
 from service.explore import interleave, slots
 from service.index.protocol import Candidate, Index, Query
 from service.index.where import Where
+from service.recommendation_id import Origin
 from service.wish import Pick, Reason, Wish
 
 _POOL = 10  # newest items that one slot for them is filled from
@@ -23,7 +24,8 @@ class Reader:
 
     vector: FloatArray
     """(D,) float32."""
-    source: str
+    origin: Origin
+    """Whose vector it is."""
     seen: Sequence[str]
     """Items that it knows."""
     history: History | None = None
@@ -83,7 +85,7 @@ class Ranking:
     def _list(
         self, reader: Reader, scale: _Scale, query: Query, hits: list[Candidate], wish: Wish, where: Where | None
     ) -> list[Pick]:
-        reason: Reason = "prior" if reader.source == "prior" else "relevance"
+        reason: Reason = "prior" if reader.origin.source == "prior" else "relevance"
         picks = _picked(hits, scale, wish, reason)
         if wish.diversity > 0:
             picks = self._diverse(picks, wish)

@@ -1,7 +1,6 @@
 """A user becomes candidates."""
 
 import asyncio
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ from service.explain import Explainer
 from service.history import Deed, Histories
 from service.metrics import Metrics
 from service.ranking import Ranking, Reader
+from service.recommendation_id import Origin, name_list
 from service.users import Users
 from service.wish import Pick, Recommendation, Wish
 
@@ -47,13 +47,13 @@ class Recommender:
         with self._metrics.stages.labels("user").time():
             folded = await asyncio.to_thread(self._histories.fold, deeds)
         seen = [deed.item_id for deed in deeds]
-        reader = Reader(folded.vector, folded.source, seen, folded.liked if wish.explain else None)
+        reader = Reader(folded.vector, Origin(folded.source, folded.space), seen, folded.liked if wish.explain else None)
         return replace((await self._ranked([reader], wish))[0], unknown_item_ids=folded.unknown_item_ids)
 
     async def _reader(self, user_id: str, wish: Wish) -> Reader:
         user = await self._users.embedding(user_id, fallback=wish.fallback)
         history = self._users.history(user_id) if wish.explain else None
-        return Reader(user.vector, user.source, self._users.seen_by(user_id), history)
+        return Reader(user.vector, Origin(user.source, user.space), self._users.seen_by(user_id), history)
 
     async def _reader_or_error(self, user_id: str, wish: Wish) -> Reader | UnknownUser:
         try:
@@ -74,4 +74,4 @@ class Recommender:
             with self._metrics.stages.labels("explain").time():
                 ids = [pick.item_id for pick in picks]
                 explanations = await asyncio.to_thread(self._explainer.explain, ids, reader.history)
-        return Recommendation(uuid.uuid4().hex, reader.source, picks, self._users.degraded, explanations)
+        return Recommendation(name_list(reader.origin), reader.origin.source, picks, self._users.degraded, explanations)

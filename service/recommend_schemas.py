@@ -9,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 from model.event_types import RATING
 from service.filters import NO_FILTER, AttributeFilter
 from service.history import Deed
-from service.schemas import Id, State
+from service.schemas import STATES, Id, State
 from service.wish import Reason, Wish
 
 MOST_USERS, MOST_EXCLUDED, MOST_EVENTS = 256, 1000, 1000
@@ -39,8 +39,8 @@ class _Wishes(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     k: int = Field(20, ge=1, le=500, description="How many items at most.")
-    exclude_seen: bool = Field(True, description="Leave out what the user had in training.")
-    cold_only: bool = Field(False, description="Only items that had no interactions in training.")
+    exclude_seen: bool = Field(True, description="Leave out what the user had in training, or did more with than look since.")
+    cold_only: bool = Field(False, description="Only items that had no interactions in training: cold and thawing ones.")
     fallback: bool = Field(False, description="Rank for the prior user when this one is unknown, instead of 404.")
     exclude: tuple[Id, ...] = Field(
         (), max_length=MOST_EXCLUDED, description=f"Ids of items to leave out, at most {MOST_EXCLUDED}; unknown ones do no harm."
@@ -188,7 +188,7 @@ class RecommendedItem(BaseModel):
     relevance: float = Field(
         description="The score, as deviations from the mean of this user's scores over the catalogue; comparable between users."
     )
-    state: State = Field(description="`warm`: the checkpoint learned it from interactions. `cold`: known by its content.")
+    state: State = Field(description=STATES)
     reason: Reason = Field(
         description="`relevance`: it is ranked for this user. `prior`: for a user of whom nothing is known. `exploration`: "
         "it is new, and had a place kept for it."
@@ -202,7 +202,8 @@ class RecommendAnswer(BaseModel):
     user_id: str | None = Field(description="Whom the list is for; null for a history.")
     space: str = Field(description="Version of the checkpoint whose embeddings ranked.")
     source: Literal["user", "prior", "history"] = Field(
-        description="Whose embedding ranked: this user's, the prior user's, or that of somebody who did what the history says."
+        description="Whose embedding ranked: this user's, the prior user's where nothing is known of its taste, or that of "
+        "somebody who did what the history says."
     )
     recommendation_id: str = Field(description="Names this list.")
     items: list[RecommendedItem] = Field(description="At most `k`, best first.")

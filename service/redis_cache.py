@@ -65,6 +65,13 @@ class RedisUserCache:
         except (RedisError, OSError, TimeoutError):
             self._rest()
 
+    async def drop(self, user_id: str) -> None:
+        """Tries even while Redis is left alone; what cannot be dropped now expires within a day."""
+        try:
+            await self._redis.delete(_PREFIX + user_id)
+        except (RedisError, OSError, TimeoutError):
+            self._rest()
+
     async def close(self) -> None:
         await self._redis.aclose()
 

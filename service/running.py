@@ -1,31 +1,37 @@
 """Everything that lives as long as the service, opened together and closed together."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from model.event_types import POSITIVE, RATING
-from model.event_types import weight as event_weight
+from model.event_types import WEIGHTS
 from model.fetch_image import ImageFetcher, ImageUrlPolicy
 from service.audience import Audience
 from service.catalogue import Catalogue
+from service.events import Events
 from service.explain import Explainer
-from service.history import Histories, Weigh
+from service.history import Histories
 from service.images import Images
 from service.index.faiss_flat import FlatIndex
 from service.index.protocol import Index
 from service.ingest import Ingestor
+from service.ledger import Ledger
 from service.metrics import Metrics
 from service.ranking import Defaults, Ranking
+from service.reactions import SECONDS_A_DAY, Rules
 from service.recommend import Recommender
 from service.redis_cache import RedisUserCache
+from service.retention import Retention
 from service.settings import Settings
 from service.similar import Similar
 from service.space import Space, open_space
+from service.store.events import EventLog
 from service.store.records import Change
 from service.store.store import Store
+from service.thaw_items import Thawer
 from service.user_cache import LocalUserCache, UserCache
 from service.users import Users
 
@@ -46,11 +52,17 @@ class Service:
     similar: Similar
     audience: Audience
     metrics: Metrics
+    ledger: Ledger
+    events: Events
+    thawer: Thawer
+    retention: Retention
 
     async def close(self) -> None:
         """Finishes what was taken, then lets everything go."""
+        self.retention.close()
         await self.ingestor.close()
         self.store.close()
+        self.thawer.close()
         await self.users.close()
 
 
@@ -68,9 +80,11 @@ def open_service(settings: Settings, space: Space) -> Service:
     """
     start = time.monotonic()
     caches = _make_caches(settings)
+    rules = _make_rules(settings, space)
     metrics = Metrics()
     index = FlatIndex(space.tower.width)
-    catalogue = Catalogue(space, index)
+    ledger = Ledger(space, rules)
+    catalogue = Catalogue(space, index, ledger)
     store = Store(settings.store_url, _measured(catalogue.apply, metrics), max_waiting=settings.store_waiting)
     try:
         catalogue.build(store)
@@ -87,11 +101,13 @@ def open_service(settings: Settings, space: Space) -> Service:
         max_pixels=settings.max_image_pixels,
     )
     metrics.serve_space(space.version, space.manifest.recipe)
-    users = Users(space, caches, metrics)
+    users = Users(space, caches, metrics, ledger)
+    log = EventLog(store)
+    thawer = Thawer(ledger, catalogue, metrics, pause_seconds=settings.event_pause_seconds)
+    retention = Retention(log, space.version, settings.event_retention_days)
+    events = Events(space, log, rules, metrics)
     ranking = Ranking(index, space.taste_width, _make_defaults(settings, space))
-    recommender = Recommender(
-        users, Histories(space, store, _make_weigh(space)), ranking, Explainer(space, store, index), metrics
-    )
+    recommender = Recommender(users, Histories(space, store, rules.weight), ranking, Explainer(space, store, index), metrics)
     _log.info("ready to serve", space=space.version, items=len(index), seconds=round(time.monotonic() - start, 2))
     return Service(
         space,
@@ -102,20 +118,22 @@ def open_service(settings: Settings, space: Space) -> Service:
         users,
         recommender,
         Similar(space, store, index),
-        Audience(space, store, index),
+        Audience(space, store, index, ledger),
         metrics,
+        ledger,
+        events,
+        thawer,
+        retention,
     )
 
 
-def _make_weigh(space: Space) -> Weigh:
-    """What events weigh: a rating is worth a like from the value on that training took for a positive."""
-    threshold = float(space.manifest.dataset.get("threshold", POSITIVE))
-
-    def weigh(event_type: str, value: float | None) -> float:
-        weight = event_weight(event_type, value)
-        return float(weight >= threshold) if event_type == RATING else weight
-
-    return weigh
+def _make_rules(settings: Settings, space: Space) -> Rules:
+    trained_with = float(space.manifest.dataset.get("threshold", 1.0))
+    return Rules(
+        weights={**WEIGHTS, **settings.event_weights},
+        least_rating=trained_with if settings.rating_positive is None else settings.rating_positive,
+        half_life_seconds=math.inf if settings.taste_half_life_days is None else settings.taste_half_life_days * SECONDS_A_DAY,
+    )
 
 
 def _make_defaults(settings: Settings, space: Space) -> Defaults:

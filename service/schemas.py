@@ -153,7 +153,8 @@ class PageQuery(_Body):
     cursor: str | None = Field(None, max_length=1000, description="`next_cursor` of the page before.")
 
 
-State = Literal["warm", "cold"]
+State = Literal["warm", "cold", "thawing"]
+STATES = "`warm`: the checkpoint learned it from interactions. `thawing`: it did not, and there are events. `cold`: neither."
 
 
 class ItemFusion(BaseModel):
@@ -173,9 +174,11 @@ class ItemAnswer(ItemFusion):
     title: str = Field(description="Its name; empty where there is none.")
     text: str = Field(description="What is said of it; empty where nothing is.")
     attributes: dict[str, Any] = Field(description="As they were posted.")
-    state: State = Field(description="`warm`: the checkpoint learned it from interactions. `cold`: known by its content.")
+    state: State = Field(description=STATES)
+    event_count: int = Field(ge=0, description="Events on it since the checkpoint was trained.")
+    thawed: float = Field(ge=0, le=1, description="How far events moved it from there to where its audience is: 0 not at all.")
     embedding_source: Literal["learned", "content"] = Field(
-        description="What its embedding comes from: `learned` from interactions, or its `content`."
+        description="Where its embedding starts from: `learned` from interactions, or its `content`."
     )
     space: str = Field(description="Version of the checkpoint whose space it lies in.")
     created_at: str = Field(description="UTC, ISO 8601.")

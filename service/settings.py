@@ -70,6 +70,22 @@ class Settings(BaseSettings):
         description="What a cold item gets on top of its score, in deviations of a user's scores, where a request does not say; "
         "else by THAW_COLD_SHARE, else 0.",
     )
+    event_weights: dict[str, float] = Field(
+        default_factory=dict,
+        description='How many likes an event of a type is worth, where it is not the usual, as JSON: `{"view": 0.1}`.',
+    )
+    rating_positive: float | None = Field(
+        None, description="The least value of a rating that counts as a like; else what the checkpoint was trained with."
+    )
+    taste_half_life_days: float | None = Field(
+        None, gt=0, description="In how many days what a user did counts half, back from what it did last; else for ever."
+    )
+    event_retention_days: float | None = Field(
+        None, gt=0, description="Events older than this are deleted, once a day; else kept."
+    )
+    event_pause_seconds: float = Field(
+        0.2, ge=0, le=60, description="How long events gather before the items they are on are moved together."
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`.")
     log_format: str = Field("json", pattern="^(json|console)$", description="`json`, a line each, or `console` for people.")
 

@@ -1,6 +1,6 @@
 """One checkpoint as it serves: what is swapped as a whole when another one takes over."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from model.checkpoint import Checkpoint, load_checkpoint, make_encoders, make_to
 from model.content import FloatArray
 from model.fold_in import FoldIn
 from model.item_tower import ItemTower, limit_threads
+from model.thawing import Thawing
 
 
 class Space:
@@ -22,13 +23,15 @@ class Space:
         self.tower = tower
         self.anchors = Anchors(checkpoint)
         self.prior_user: FloatArray = checkpoint.prior_user
-        self.fold_in = FoldIn(checkpoint.fold_in)
+        self.fold_in, self.thawing = FoldIn(checkpoint.fold_in), Thawing(checkpoint.fold_in)
         self.taste_width = self.fold_in.factors
         """F: the first coordinates of an item's embedding, which are taste and not popularity."""
         self.tau = float(checkpoint.fold_in["tau"][0]) if "tau" in checkpoint.fold_in else 0.0
         """What a cold item gets on top of its score, in deviations of a user's scores, as training found best."""
         self._checkpoint = checkpoint
         self._item_rows = {item_id: row for row, item_id in enumerate(checkpoint.item_ids)}
+        kept = checkpoint.interactions
+        self._likes = np.bincount(kept.items[kept.weights > 0], minlength=len(checkpoint.item_ids))
         self._user_rows = {user_id: row for row, user_id in enumerate(checkpoint.user_ids)}
 
     def tau_for(self, cold_share: float) -> float:
@@ -56,6 +59,10 @@ class Space:
         """(U, D) in the order of their ids."""
         return self._checkpoint.user_embeddings
 
+    def rows_of(self, user_ids: Iterable[str]) -> list[int]:
+        """Rows of those of some users whom the checkpoint knows."""
+        return [self._user_rows[user_id] for user_id in user_ids if user_id in self._user_rows]
+
     def users_of(self, item_id: str) -> NDArray[np.intp]:
         """Rows of the users who had an item in training."""
         item, kept = self._item_rows.get(item_id), self._checkpoint.interactions
@@ -79,6 +86,20 @@ class Space:
             return []
         ids = self._checkpoint.item_ids
         return [ids[item] for item in self._checkpoint.interactions.seen_by(row)]
+
+    def trained_likes(self, item_id: str) -> int:
+        """How many users liked an item in training."""
+        row = self._item_rows.get(item_id)
+        return 0 if row is None else int(self._likes[row])
+
+    def liked_in_training(self, user_id: str, item_id: str) -> bool:
+        """Whether this like is in the user's trained embedding."""
+        user, item = self._user_rows.get(user_id), self._item_rows.get(item_id)
+        if user is None or item is None:
+            return False
+        kept = self._checkpoint.interactions
+        own = slice(kept.indptr[user], kept.indptr[user + 1])
+        return bool(((kept.items[own] == item) & (kept.weights[own] > 0)).any())
 
 
 def open_space(path: Path, *, device: str, places: Mapping[str, str], threads: int) -> Space:

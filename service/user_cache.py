@@ -25,6 +25,8 @@ class UserCache(Protocol):
 
     async def put(self, user_id: str, value: bytes) -> None: ...
 
+    async def drop(self, user_id: str) -> None: ...
+
     async def close(self) -> None: ...
 
 
@@ -48,6 +50,9 @@ class LocalUserCache:
         self._values.move_to_end(user_id)
         while len(self._values) > self._size:
             self._values.popitem(last=False)
+
+    async def drop(self, user_id: str) -> None:
+        self._values.pop(user_id, None)
 
     async def close(self) -> None:
         self._values.clear()

@@ -1,12 +1,15 @@
-"""User embeddings: from the cache, else from the checkpoint."""
+"""User embeddings: from the cache, else from the checkpoint and the user's events."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from model.content import FloatArray
 from service.errors import UnknownUser
 from service.explain import History
+from service.ledger import Ledger
 from service.metrics import Metrics
 from service.space import Space
 from service.user_cache import UserCache, pack_user, unpack_user
@@ -20,17 +23,20 @@ class UserEmbedding:
     """(D,) float32."""
     source: str
     """`user`: this user's own. `prior`: that of a user of whom nothing is known."""
+    space: str
+    """What it lies in."""
 
 
 class Users:
     """
     Looks through the caches in order, then computes; what was computed goes into each of them.
 
+    A user lies where training put it until an event moves it; then it is folded in from its events.
     A cached vector is used only if it is of the current space and the user's current event number.
     """
 
-    def __init__(self, space: Space, caches: Sequence[UserCache], metrics: Metrics) -> None:
-        self._space, self._caches, self._metrics = space, caches, metrics
+    def __init__(self, space: Space, caches: Sequence[UserCache], metrics: Metrics, ledger: Ledger) -> None:
+        self._space, self._caches, self._metrics, self._ledger = space, caches, metrics, ledger
         self._writes: set[asyncio.Task[None]] = set()
 
     @property
@@ -41,25 +47,41 @@ class Users:
     async def embedding(self, user_id: str, *, fallback: bool) -> UserEmbedding:
         """
         Args:
-            fallback: give the prior user's for an unknown user.
+            fallback: give the prior user's for an unknown user. One that has events is none, even where these say
+                nothing of its taste.
 
         Raises:
             UnknownUser: the user is unknown and no fallback was asked for.
         """
-        trained = self._space.user_embedding(user_id)
-        if trained is None:
-            if not fallback:
+        number, trained = self._ledger.number(user_id), self._trained(user_id)
+        if not number and trained is None:
+            if not fallback and not self._ledger.knows(user_id):
                 raise UnknownUser(user_id)
-            return UserEmbedding(self._space.prior_user, "prior")
-        return UserEmbedding(await self._cached(user_id, trained), "user")
+            return UserEmbedding(self._space.prior_user, "prior", self._space.version)
+        return UserEmbedding(await self._cached(user_id, number), "user", self._space.version)
+
+    def is_trained(self, user_id: str) -> bool:
+        """Whether the checkpoint knows the user, and may."""
+        return self._trained(user_id) is not None
 
     def seen_by(self, user_id: str) -> list[str]:
-        """Ids of the items that a user had in training."""
-        return self._space.seen_by(user_id)
+        """Ids of the items that a user had in training, or did more with than look since."""
+        trained = [] if self._ledger.is_erased(user_id) else self._space.seen_by(user_id)
+        return trained + self._ledger.acted_on(user_id)
+
+    async def forget(self, user_id: str) -> None:
+        """Takes a user out of the caches."""
+        await asyncio.gather(*self._writes)
+        for cache in self._caches:
+            await cache.drop(user_id)
 
     def history(self, user_id: str) -> History:
-        """What a user liked in training."""
-        return History(*self._space.liked_by(user_id))
+        """What a user liked, the newest as well as in training."""
+        trained, learned = self._space.liked_by(user_id)
+        since, anchors = self._ledger.likes(user_id)
+        if self._ledger.is_erased(user_id):
+            return History(since, anchors)
+        return History([*trained, *since], np.concatenate([learned, anchors]))
 
     async def close(self) -> None:
         """Finishes what is being written, then lets the caches go."""
@@ -67,22 +89,33 @@ class Users:
         for cache in self._caches:
             await cache.close()
 
-    async def _cached(self, user_id: str, trained: FloatArray) -> FloatArray:
-        number = 0  # events do not move users yet: every user stands at its trained embedding
+    def _trained(self, user_id: str) -> FloatArray | None:
+        return None if self._ledger.is_erased(user_id) else self._space.user_embedding(user_id)
+
+    async def _cached(self, user_id: str, number: int) -> FloatArray:
         missed = []
         vector = None
         for cache in self._caches:
             value = await cache.get(user_id)
             if value is not None:
-                vector = unpack_user(value, self._space.version, number, len(trained))
+                vector = unpack_user(value, self._space.version, number, self._space.tower.width)
             if vector is not None:
                 break
             missed.append(cache)
         self._metrics.user_cache.labels("miss" if vector is None else "hit").inc()
-        found = trained if vector is None else vector
+        if vector is None:
+            number, vector = await self._computed(user_id, number)
         if missed:
-            self._remember(missed, user_id, pack_user(self._space.version, number, found))
-        return found
+            self._remember(missed, user_id, pack_user(self._space.version, number, vector))
+        return vector
+
+    async def _computed(self, user_id: str, number: int) -> tuple[int, FloatArray]:
+        """Where a user lies, and after which event."""
+        folded = await asyncio.to_thread(self._ledger.embedding, user_id) if number else None
+        if folded is not None:
+            return folded
+        trained = self._trained(user_id)
+        return 0, self._space.prior_user if trained is None else trained
 
     def _remember(self, caches: Sequence[UserCache], user_id: str, value: bytes) -> None:
         """Writes in the background: a request waits for one round trip to a cache, not for two."""

@@ -29,6 +29,9 @@ class BrokenUserCache:
     async def put(self, user_id: str, value: bytes) -> None:
         return None
 
+    async def drop(self, user_id: str) -> None:
+        return None
+
     async def close(self) -> None:
         return None
 
@@ -45,6 +48,9 @@ class RubbishUserCache:
         return self._rubbish
 
     async def put(self, user_id: str, value: bytes) -> None:
+        return None
+
+    async def drop(self, user_id: str) -> None:
         return None
 
     async def close(self) -> None:

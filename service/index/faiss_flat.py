@@ -69,6 +69,13 @@ class FlatIndex:
             for entry in latest.values():
                 self._expiries.note(entry.item_id, entry.expires_at)
 
+    def move(self, item_ids: Sequence[str], embeddings: FloatArray, coldness: FloatArray) -> None:
+        if embeddings.shape != (len(item_ids), self._dim):
+            raise DimensionMismatch(expected=self._dim, got=embeddings.shape[-1])
+        with self._lock.writing():
+            there = [at for at, item_id in enumerate(item_ids) if item_id in self._rows]
+            self._overwrite([self._rows.row(item_ids[at]) for at in there], np.column_stack([embeddings, coldness])[there])
+
     def remove(self, item_ids: Collection[str]) -> None:
         with self._lock.writing():
             for item_id in item_ids:
@@ -224,12 +231,17 @@ class FlatIndex:
     def _replace(self, entries: Sequence[Entry]) -> None:
         if entries:
             rows = [self._rows.row(entry.item_id) for entry in entries]
-            held = self._block.view()
-            self._moments.take(held[rows, : self._dim])
-            held[rows] = _stack(entries)
-            self._moments.add(held[rows, : self._dim])
+            self._overwrite(rows, _stack(entries))
             for row, entry in zip(rows, entries, strict=True):
                 self._rows.write(row, entry)
+
+    def _overwrite(self, rows: Sequence[int], block: FloatArray) -> None:
+        """(m, D + 1) in place of some rows."""
+        if rows:
+            held = self._block.view()
+            self._moments.take(held[rows, : self._dim])
+            held[rows] = block
+            self._moments.add(held[rows, : self._dim])
 
     def _remove_row(self, row: int) -> None:
         """Moves the last row into the hole, then drops the last row."""

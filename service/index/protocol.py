@@ -72,6 +72,20 @@ class Index(Protocol):
         """
         ...
 
+    def move(self, item_ids: Sequence[str], embeddings: FloatArray, coldness: FloatArray) -> None:
+        """
+        Gives items that are there other embeddings and degrees of coldness, and leaves all else of them as it is.
+
+        Args:
+            item_ids: distinct; one that is not there is passed over.
+            embeddings: (N, D) float32, finite.
+            coldness: (N,) float32, in [0, 1].
+
+        Raises:
+            DimensionMismatch: they are not (N, D); nothing was changed.
+        """
+        ...
+
     def remove(self, item_ids: Collection[str]) -> None:
         """Takes items out; an id that is not there is passed over."""
         ...

@@ -11,7 +11,9 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from service.preconditions import ANY_REVISION, Precondition
+from service.running import Service
 from service.space import Space
+from service.standing import with_standing
 from service.store.records import StoredItem
 
 CONDITIONS = [
@@ -59,9 +61,10 @@ def to_answer(space: Space, item: StoredItem) -> dict[str, Any]:
     }
 
 
-def item_response(space: Space, item: StoredItem, request: Request, status: int = 200) -> Response:
+async def item_response(service: Service, item: StoredItem, request: Request, status: int = 200) -> Response:
     """One item with its ETag; 304 to a GET that knows this state of it."""
-    body = orjson.dumps(to_answer(space, item))
+    answers = await with_standing(service.ledger, [to_answer(service.space, item)])
+    body = orjson.dumps(answers[0])
     etag = f'"{item.revision}.{hashlib.sha256(body).hexdigest()[:12]}"'
     if request.method == "GET" and knows(request, etag):
         return Response(status_code=304, headers={"ETag": etag})

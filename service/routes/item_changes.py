@@ -29,7 +29,7 @@ async def change_item(item_id: str, request: Request, service: ServiceDep) -> Re
     """Change words, attributes or dates, hide, show; the picture need not be sent again."""
     changes = await read_changes(request)
     change = await service.ingestor.change(require_id("item_id", item_id), changes, read_condition(request))
-    return item_response(service.space, change.item, request)
+    return await item_response(service, change.item, request)
 
 
 @router.delete(

@@ -16,6 +16,7 @@ from service.routes.access import require
 from service.routes.item_answers import CONDITIONS, KNOWN, item_response, read_condition, to_answer
 from service.routes.wiring import ServiceDep, documented
 from service.schemas import MAX_PICTURES, ItemAnswer, ItemBody, ItemsAnswer, PageQuery, check_id
+from service.standing import with_standing
 
 router = APIRouter(tags=["items"], dependencies=[Depends(require(Right.READ, to_change=Right.WRITE))])
 
@@ -57,7 +58,7 @@ _REQUEST_BODY = {
 async def post_item(request: Request, service: ServiceDep) -> Response:
     """Ingest an item; it is durable and can be recommended when the answer comes."""
     change = await service.ingestor.ingest(await read_item(request), read_condition(request))
-    return item_response(service.space, change.item, request, 201 if change.created else 200)
+    return await item_response(service, change.item, request, 201 if change.created else 200)
 
 
 @router.get("/items", responses=documented(ItemsAnswer, 200, 422, 503))
@@ -69,7 +70,8 @@ async def list_items(query: Annotated[PageQuery, Query()], service: ServiceDep) 
     more = len(items) > query.limit
     shown = items[: query.limit]
     cursor = base64.urlsafe_b64encode(shown[-1].item_id.encode()).decode() if more else None
-    return _json({"items": [to_answer(service.space, item) for item in shown], "next_cursor": cursor})
+    answers = await with_standing(service.ledger, [to_answer(service.space, item) for item in shown])
+    return _json({"items": answers, "next_cursor": cursor})
 
 
 @router.get(
@@ -82,7 +84,7 @@ async def get_item(item_id: str, request: Request, service: ServiceDep) -> Respo
     item = await asyncio.to_thread(service.store.get, require_id("item_id", item_id), service.space.version)
     if item is None:
         raise UnknownItem(item_id)
-    return item_response(service.space, item, request)
+    return await item_response(service, item, request)
 
 
 def require_id(field: str, value: str) -> str:

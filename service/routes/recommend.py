@@ -16,6 +16,7 @@ from service.routes.filters import parse_filter
 from service.routes.items import require_id
 from service.routes.wiring import ServiceDep, documented
 from service.running import Service
+from service.standing import state_of
 from service.wish import Recommendation, Wish
 
 router = APIRouter(tags=["recommend"], dependencies=[Depends(require(Right.READ))])
@@ -64,13 +65,12 @@ async def _recommend_many(service: Service, user_ids: tuple[str, ...], wish: Wis
 
 def _to_answer(service: Service, user_id: str | None, found: Recommendation) -> dict[str, Any]:
     """A list in the words of `RecommendAnswer`."""
-    warm = service.space.anchors.is_warm
     items: list[dict[str, Any]] = [
         {
             "item_id": pick.item_id,
             "score": pick.score,
             "relevance": round(pick.relevance, 4),
-            "state": "warm" if warm(pick.item_id) else "cold",
+            "state": state_of(service.space, service.ledger, pick.item_id),
             "reason": pick.reason,
         }
         for pick in found.picks

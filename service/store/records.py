@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from model.content import FloatArray, Scalar
 from service.preconditions import UNCONDITIONAL, Precondition
+from service.store.event_records import Erased, Reacted
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +92,4 @@ class Deleted:
     existed: bool
 
 
-Change: TypeAlias = Put | Deleted
+Change: TypeAlias = Put | Deleted | Reacted | Erased

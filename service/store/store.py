@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -64,6 +65,17 @@ class Store:
     def delete(self, item_id: str, condition: Precondition = UNCONDITIONAL) -> "Future[Change]":
         """Removes an item and all that belongs to it; raises as `put` does."""
         return self._writer.submit(lambda connection: self._delete(connection, item_id, condition))
+
+    def submit(self, operation: Operation) -> "Future[Change]":
+        """Takes any write; for the other files of this package. Raises as `put` does."""
+        return self._writer.submit(operation)
+
+    @contextmanager
+    def reading(self, yield_per: int | None = None) -> Iterator[sa.Connection]:
+        """A connection to read with; for the other files of this package."""
+        options = {} if yield_per is None else {"yield_per": yield_per}
+        with translated(), self._engine.connect().execution_options(**options) as connection:
+            yield connection
 
     def put_embeddings(self, embeddings: Mapping[str, StoredEmbedding]) -> None:
         """Adds the embeddings of items in one space, by item id; for the time before serving."""

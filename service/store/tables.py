@@ -51,6 +51,24 @@ thumbnails_table = sa.Table(
 meta_table = sa.Table(
     "meta", metadata, sa.Column("key", sa.String, primary_key=True), sa.Column("value", sa.Text, nullable=False)
 )
+events_table = sa.Table(
+    "events",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("event_id", sa.String, nullable=False, unique=True),
+    sa.Column("user_id", sa.String, nullable=False, index=True),
+    sa.Column("item_id", sa.String, nullable=False, index=True),
+    sa.Column("pair", sa.BigInteger, nullable=False, index=True),  # hash of the two: one number finds the events of both
+    sa.Column("event_type", sa.String, nullable=False),
+    sa.Column("value", sa.Float),
+    sa.Column("timestamp", sa.Float, nullable=False, index=True),
+    sa.Column("received_at", sa.Float, nullable=False),
+    sa.Column("recommendation_id", sa.String),
+    sqlite_autoincrement=True,  # a number is not given again after its event was removed
+)
+erasures_table = sa.Table(
+    "erasures", metadata, sa.Column("user_id", sa.String, primary_key=True), sa.Column("erased_at", sa.Float, nullable=False)
+)
 
 
 _DATES = ("created_at", "updated_at", "published_at", "expires_at")

@@ -45,6 +45,21 @@ def test_put_again_replaces() -> None:
     assert index.count("cold") == 0
 
 
+def test_what_moves_keeps_all_else_and_what_is_not_there_is_passed_over() -> None:
+    index = FlatIndex(DIM)
+    index.put([entry("a", X, "cold"), entry("b", Y)])
+
+    index.move(["gone", "a"], np.stack([X, Z]), np.array([0.0, 0.5], np.float32))
+
+    moved = index.get(["a", "gone"])
+    assert [(one.item_id, one.tags, one.coldness) for one in moved] == [("a", frozenset({"cold"}), 0.5)]
+    assert index.search(Z, 1)[0].score == 1.0
+    assert index.moments().mean.tolist() == [0, 0.5, 0.5]
+    with pytest.raises(DimensionMismatch):
+        index.move(["a"], np.zeros((1, DIM + 1), np.float32), np.zeros(1, np.float32))
+    assert index.search(Z, 1)[0].score == 1.0
+
+
 def test_a_removed_item_is_never_returned() -> None:
     index = FlatIndex(DIM)
     index.put([entry("a", X), entry("b", Y), entry("c", Z)])

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from model.checkpoint import Checkpoint
+from service.ledger import Ledger
 from service.metrics import Metrics
+from service.reactions import Rules
 from service.space import Space
 from service.user_cache import LocalUserCache, UserCache, pack_user, unpack_user
 from service.users import Users
@@ -95,7 +97,7 @@ async def test_the_openapi_document_is_whole(client: httpx.AsyncClient) -> None:
     "cache", [BrokenUserCache(), RubbishUserCache(b""), RubbishUserCache(b"\0" * 96), LocalUserCache(0), LocalUserCache(10)]
 )
 async def test_no_state_of_the_cache_changes_a_user(space: Space, checkpoint: Checkpoint, cache: UserCache) -> None:
-    users = Users(space, [cache], Metrics())
+    users = Users(space, [cache], Metrics(), Ledger(space, Rules()))
 
     for _ in range(2):
         found = await users.embedding(USER, fallback=False)

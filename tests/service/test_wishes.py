@@ -13,6 +13,7 @@ from service.index.faiss_flat import FlatIndex
 from service.index.moments import Moments
 from service.index.protocol import Entry
 from service.ranking import Defaults, Ranking, Reader
+from service.recommendation_id import Origin
 from service.wish import Pick, Wish
 from tests.conftest import ClientMaker
 
@@ -27,7 +28,7 @@ def ranking(entries: list[Entry], tau: float = 0.0, exploration: float = 0.0) ->
 
 
 def reader(vector: Any = X, *seen: str) -> Reader:
-    return Reader(np.asarray(vector, np.float32), "user", seen)
+    return Reader(np.asarray(vector, np.float32), Origin("user", "0" * 12), seen)
 
 
 def names(picks: list[Pick]) -> list[str]:

@@ -1,0 +1,298 @@
+"""How every user stands to every item by the store's events: from it users fold in and items thaw."""
+
+import itertools
+import secrets
+import threading
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from model.content import FloatArray
+from service.audiences import Served, Spread, audience_columns, clear_audience, evidence_of, pair_columns
+from service.columns import NamedColumns
+from service.folding import fold_tastes
+from service.pairs import Pairs, Rows
+from service.reactions import Numbers, Rules, react
+from service.space import Space
+from service.store.event_records import Erased, KeptEvent, KnownItem, Pair, Reacted
+from service.store.events import EventLog
+from service.store.records import Change, Put
+
+_PAIRS_AT_ONCE = 8192
+_ITEMS_AT_ONCE = 1024
+
+
+class Ledger:
+    """
+    A function of the checkpoint and the store's events, kept in memory and led along by every change.
+
+    `lock` is held by whoever changes it or serves from it; `number`, `knows`, `acted_on` and `has_events` need none.
+    """
+
+    def __init__(self, space: Space, rules: Rules) -> None:
+        self.lock = threading.RLock()
+        self.changed = threading.Event()
+        """Set while something waits for `settle`."""
+        self.changed_since = 0.0
+        """Since when, by the monotonic clock."""
+        self._space, self._rules, factors = space, rules, space.fold_in.factors
+        self._users = NamedColumns(number=(np.int64, 0), pairs=(np.int64, 0), counted=(np.int64, 0), taste=(np.float32, factors))
+        self._items = NamedColumns(
+            known=(np.bool_, 0),
+            anchor=(np.float32, space.tower.width),
+            step=(np.float64, factors),
+            trained=(np.float64, 0),
+            events=(np.int64, 0),
+            pairs=(np.int64, 0),
+            **audience_columns(factors),
+        )
+        self._pairs = Pairs(
+            weight=(np.float64, 0),
+            moment=(np.float64, 0),
+            acted=(np.bool_, 0),
+            events=(np.int64, 0),
+            liked=(np.bool_, 0),
+            **pair_columns(),
+        )
+        self._erased: set[str] = set()
+        self._stale_users: dict[int, None] = {}
+        self._stale_items: dict[int, None] = {}
+        # Of this run alone: what an earlier run or another service left in a cache is never taken for one of them.
+        self._numbers = itertools.count((secrets.randbits(31) << 32) + 1)
+
+    def number(self, user_id: str) -> int:
+        """Another one whenever events move the user's taste; 0 for a user whom no event moves."""
+        row = self._users.row(user_id)
+        return int(self._users["number"][row]) if row is not None and self._users["counted"][row] else 0
+
+    def knows(self, user_id: str) -> bool:
+        """Whether the user has events."""
+        row = self._users.row(user_id)
+        return row is not None and bool(self._users["pairs"][row])
+
+    def is_erased(self, user_id: str) -> bool:
+        """Whether what the checkpoint knows of the user must not be used."""
+        return user_id in self._erased
+
+    def acted_on(self, user_id: str) -> list[str]:
+        """Ids of the items that the user did more with than look."""
+        user = self._users.row(user_id)
+        if user is None:
+            return []
+        rows = self._pairs.of_user(user)
+        acted = rows[self._pairs["acted"][rows] & (self._pairs["user"][rows] == user)]
+        return [self._items.name(item) for item in self._pairs["item"][acted].tolist()]
+
+    def likes(self, user_id: str) -> tuple[list[str], FloatArray]:
+        """Ids and (H, D) anchors of the items that the user's events say it likes."""
+        with self.lock:
+            user = self._users.row(user_id)
+            rows = self._pairs.of_user(-1 if user is None else user)
+            items = self._pairs["item"][rows[self._pairs["weight"][rows] > 0]]
+            items = items[self._items["known"][items]]
+            return [self._items.name(item) for item in items.tolist()], self._items["anchor"][items]
+
+    @property
+    def erased(self) -> frozenset[str]:
+        """Users of whom nothing that the checkpoint knows may be used."""
+        return frozenset(self._erased)
+
+    def has_events(self, item_id: str) -> bool:
+        """Whether anybody had to do with the item since the checkpoint was trained."""
+        row = self._items.row(item_id)
+        return row is not None and bool(self._items["pairs"][row])
+
+    def progress(self, item_ids: Sequence[str]) -> dict[str, tuple[int, float]]:
+        """Of the items that have any: how many events since the checkpoint was trained, and how far they thawed, in [0, 1)."""
+        with self.lock:
+            found = {item_id: self._items.row(item_id) for item_id in item_ids if self.has_events(item_id)}
+            rows = np.array(list(found.values()), np.int64)
+            shares = self._space.thawing.shares(evidence_of(self._items, rows)).tolist()
+            return dict(zip(found, zip(self._items["events"][rows].tolist(), shares, strict=True), strict=True))
+
+    def embedding(self, user_id: str) -> tuple[int, FloatArray] | None:
+        """A user's number, and where its events put it, (D,); None for a user whom no event moves."""
+        with self.lock:
+            number, row = self.number(user_id), self._users.row(user_id)
+            if not number or row is None:
+                return None
+            tastes, _ = self._tastes([row], *self._pairs.of_users([row]))
+        return number, self._space.fold_in.place(tastes)[0]
+
+    def serve(self, item_ids: Sequence[str], anchors: FloatArray) -> Served:
+        """What the index is to hold of items with (N, D) anchors."""
+        served = Served(item_ids, anchors.copy(), self._coldness(item_ids))
+        at = [place for place, item_id in enumerate(item_ids) if self.has_events(item_id)]
+        if not at:
+            return served
+        with self.lock:
+            rows = np.array([self._items.row(item_ids[place]) for place in at], np.int64)
+            moved = self._served([item_ids[place] for place in at], rows, anchors[at])
+        served.embeddings[at], served.coldness[at] = moved.embeddings, moved.coldness
+        return served
+
+    def build(self, log: EventLog) -> None:
+        """Reads all events; items' embeddings in the space must be there."""
+        with self.lock:
+            self._erased = set(log.erased())
+            items = dict(log.known_items(self._space.version))
+            for pair, events in log.pairs(self._through):
+                self._write_pair(pair, events, items)
+            while self._stale_users:
+                self._refresh(self._take_users())
+            self._stale_items.clear()
+            self.changed.clear()
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Follows the store; called in commit order, with the lock held."""
+        for change in changes:
+            if isinstance(change, Reacted):
+                for pair, events in change.pairs.items():
+                    self._write_pair(pair, [event for event in events if event.number > self._through], change.items)
+            elif isinstance(change, Erased):
+                self._erase(change.user_id)
+            elif isinstance(change, Put):
+                self._place(change.item.item_id, change.item.embedding.vector if change.item.embedding else None)
+            else:
+                self._place(change.item_id, None)
+        if (self._stale_users or self._stale_items) and not self.changed.is_set():
+            self.changed_since = time.monotonic()
+            self.changed.set()
+
+    def settle(self) -> Served:
+        """
+        Spreads some stale users to their items; when none is left, takes some of the items that this moved.
+
+        `changed` is cleared when nothing is left. Called with the lock held.
+
+        Returns:
+            What the index is to hold of these items; of none while users are being spread.
+        """
+        rows: list[int] = []
+        if self._stale_users:
+            self._refresh(self._take_users())
+        if not self._stale_users or len(self._stale_items) >= _ITEMS_AT_ONCE:
+            rows = [row for row in _take(self._stale_items, _ITEMS_AT_ONCE) if self._items["known"][row]]
+        if not self._stale_users and not self._stale_items:
+            self.changed.clear()
+        return self._served([self._items.name(row) for row in rows], np.array(rows, np.int64), self._items["anchor"][rows])
+
+    def _served(self, item_ids: Sequence[str], rows: Rows, anchors: FloatArray) -> Served:
+        evidence, thawing = evidence_of(self._items, rows), self._space.thawing
+        return Served(item_ids, thawing.move(anchors, evidence), self._coldness(item_ids) * (1 - thawing.shares(evidence)))
+
+    def _coldness(self, item_ids: Sequence[str]) -> FloatArray:
+        return np.array([not self._space.anchors.is_warm(item_id) for item_id in item_ids], np.float32)
+
+    @property
+    def _through(self) -> int:
+        """The last event that the checkpoint was trained on."""
+        return self._space.manifest.events_through or 0
+
+    def _write_pair(self, pair: Pair, events: Sequence[KeptEvent], items: Mapping[str, KnownItem]) -> None:
+        user, item = self._users.row(pair[0]), self._items.row(pair[1])
+        row = None if user is None or item is None else self._pairs.find(user, item)
+        if row is None and not events:
+            return
+        if user is None or item is None or row is None:
+            user, item, row = self._add_pair(pair, items)
+        pairs = self._pairs
+        before = (float(pairs["weight"][row]), float(pairs["moment"][row]), int(pairs["events"][row]))
+        after = (0.0, 0.0, 0)
+        acted = False
+        if events:
+            reaction = react(events, self._rules, liked_in_training=bool(pairs["liked"][row]))
+            after, acted = (reaction.weight, reaction.moment if reaction.weight else 0.0, reaction.events), reaction.acted
+        pairs["weight"][row], pairs["moment"][row], pairs["events"][row] = after
+        pairs["acted"][row] = acted
+        self._users["counted"][user] += (after[0] != 0) - (before[0] != 0)
+        self._items["events"][item] += after[2] - before[2]
+        for named, at in ((self._users, user), (self._items, item)):
+            named["pairs"][at] += (after[2] > 0) - (before[2] > 0)
+        if before[:2] != after[:2]:
+            self._users["number"][user] = next(self._numbers)
+        self._stale_users[user] = None
+
+    def _add_pair(self, pair: Pair, items: Mapping[str, KnownItem]) -> tuple[int, int, int]:
+        """Rows of a new pair's user and item, and its own."""
+        user, item = self._users.row(pair[0]), self._items.row(pair[1])
+        if user is None:
+            user = self._users.add(pair[0])
+        if item is None:
+            item = self._items.add(pair[1])
+            self._items["trained"][item] = self._space.trained_likes(pair[1])
+            found = items.get(pair[1])
+            self._place(pair[1], None if found is None else found.anchor)
+        row = self._pairs.add(user, item)
+        self._pairs["liked"][row] = pair[0] not in self._erased and self._space.liked_in_training(*pair)
+        return user, item, row
+
+    def _place(self, item_id: str, stored: FloatArray | None) -> None:
+        """An item has another anchor, or none: whom it moves moves otherwise from now on."""
+        row = self._items.row(item_id)
+        if row is None:
+            return
+        anchor = self._space.anchors.learned([item_id]).get(item_id, stored)
+        known = self._items["known"]
+        if bool(known[row]) == (anchor is not None) and (anchor is None or np.array_equal(anchor, self._items["anchor"][row])):
+            return
+        known[row] = anchor is not None
+        if anchor is not None:
+            self._items["anchor"][row] = anchor
+            self._items["step"][row] = self._space.fold_in.steps(anchor[None])[0]
+        self._stale_items[row] = None
+        rows = self._pairs.of_item(row)
+        for user in self._pairs["user"][rows[self._pairs["weight"][rows] != 0]].tolist():
+            self._users["number"][user] = next(self._numbers)
+            self._stale_users[user] = None
+
+    def _erase(self, user_id: str) -> None:
+        self._erased.add(user_id)
+        user = self._users.row(user_id)
+        if user is not None:
+            rows = self._pairs.of_user(user)
+            for item in self._pairs["item"][rows].tolist():
+                self._write_pair((user_id, self._items.name(item)), [], {})
+            self._pairs["liked"][rows] = False
+
+    def _take_users(self) -> list[int]:
+        """Stale users, as many as have about so many pairs together."""
+        users: list[int] = []
+        size = 0
+        while self._stale_users and size < _PAIRS_AT_ONCE:
+            users += _take(self._stale_users, 1)
+            size += len(self._pairs.of_user(users[-1]))
+        return users
+
+    def _tastes(self, users: Sequence[int], rows: Rows, user: Rows) -> tuple[FloatArray, Numbers]:
+        """The users' tastes, and how many steps of its own item each of their pairs has in them."""
+        fold_in = self._space.fold_in
+        trained = [None if self.is_erased(name) else self._space.user_embedding(name) for name in map(self._users.name, users)]
+        bases = np.stack([fold_in.prior if known is None else fold_in.base(known[None])[0] for known in trained])
+        pairs, items = self._pairs, self._pairs["item"][rows]
+        own = self._rules.faded(pairs["weight"][rows], pairs["moment"][rows], user)
+        own *= self._items["known"][items]
+        return fold_tastes(bases, self._items["step"][items], own, user), own
+
+    def _refresh(self, users: Sequence[int]) -> None:
+        """Brings the users' tastes and their items' audiences to where the pairs are, and lets go of pairs without events."""
+        rows, user = self._pairs.of_users(users)
+        tastes, own = self._tastes(users, rows, user)
+        spread = Spread(self._items, self._pairs, rows, user)
+        spread.exchange(self._users["taste"][users], tastes, own)
+        self._users["taste"][users] = tastes
+        self._stale_items.update(dict.fromkeys(spread.touched.tolist()))
+        for row in rows[self._pairs["events"][rows] == 0].tolist():
+            self._pairs.drop(row)
+        clear_audience(self._items, spread.touched[self._items["pairs"][spread.touched] == 0])
+        for row in users:
+            if not len(self._pairs.of_user(row)):
+                self._users.drop(row)
+
+
+def _take(stale: dict[int, None], most: int) -> list[int]:
+    taken = list(itertools.islice(stale, most))
+    for row in taken:
+        del stale[row]
+    return taken

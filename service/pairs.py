@@ -1,0 +1,62 @@
+"""Pairs of a user and an item that had to do with each other, found by either."""
+
+from array import array
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.columns import Columns
+
+Rows = NDArray[np.int64]
+
+
+class Pairs(Columns):
+    """A row a pair; `user` and `item` are rows of theirs."""
+
+    def __init__(self, **kinds: tuple[type, int]) -> None:
+        super().__init__(user=(np.int64, 0), item=(np.int64, 0), **kinds)
+        self._of_user: defaultdict[int, array[int]] = defaultdict(lambda: array("q"))
+        self._of_item: defaultdict[int, array[int]] = defaultdict(lambda: array("q"))
+
+    def of_user(self, user: int) -> Rows:
+        """Rows of a user's pairs."""
+        return _copy(self._of_user.get(user))
+
+    def of_item(self, item: int) -> Rows:
+        """Rows of an item's pairs."""
+        return _copy(self._of_item.get(item))
+
+    def of_users(self, users: Sequence[int]) -> tuple[Rows, Rows]:
+        """Rows of the users' pairs, and which of the users, from 0, each is of."""
+        rows = [self.of_user(user) for user in users]
+        return np.concatenate(rows), np.repeat(np.arange(len(users)), [len(some) for some in rows])
+
+    def find(self, user: int, item: int) -> int | None:
+        """The row of a pair, or None."""
+        rows = self.of_user(user)
+        found = rows[self["item"][rows] == item]
+        return int(found[0]) if len(found) else None
+
+    def add(self, user: int, item: int) -> int:
+        """Takes a row for a pair that has none."""
+        row = self.take()
+        self["user"][row], self["item"][row] = user, item
+        self._of_user[user].append(row)
+        self._of_item[item].append(row)
+        return row
+
+    def drop(self, row: int) -> None:
+        """Gives a pair's row back."""
+        for members, name in ((self._of_user, "user"), (self._of_item, "item")):
+            owner = int(self[name][row])
+            members[owner].remove(row)
+            if not members[owner]:
+                del members[owner]
+        self.give_back(row)
+
+
+def _copy(rows: "array[int] | None") -> Rows:
+    """The rows as they are at this moment: a slice is one step, and leaves the array free to grow."""
+    return np.array(rows[:] if rows is not None else (), np.int64)

@@ -1,0 +1,93 @@
+"""
+How a user stands to an item, by all events of the two: the one rule, for users' taste and for items' evidence.
+
+An event's weight is its type's; a rating that the training would take for a positive weighs as much as a like, a lower
+one nothing. In the order in which events happened (at the same moment: what takes back comes last):
+
+- a hide or a return takes back every positive before it;
+- of the positives after the last of these, the strongest counts, and it counts once;
+- where there is none, the last hide or return counts, with its negative weight; else nothing does.
+
+So the outcome depends on the set of events, whatever order they came in. A positive that the checkpoint was trained on
+is in its user's taste already: another one on the same item adds nothing, a hide or a return still takes away.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.event_types import RATING, WEIGHTS
+from service.store.event_records import KeptEvent
+
+Numbers: TypeAlias = NDArray[np.float64]
+_LOOKING = frozenset({"view", "impression"})
+SECONDS_A_DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the settings say about events."""
+
+    weights: Mapping[str, float] = field(default_factory=lambda: WEIGHTS)
+    """By type, but for ratings."""
+    least_rating: float = 1.0
+    """The least value of a rating that counts as a like."""
+    half_life_seconds: float = math.inf
+    """In which time what a user did counts half as much, measured back from what it did last."""
+
+    def weight(self, event_type: str, value: float | None) -> float:
+        """How many likes an event is worth to its user's taste."""
+        if event_type == RATING:
+            return float(value is not None and value >= self.least_rating)
+        return self.weights[event_type]
+
+    def faded(self, weights: Numbers, moments: Numbers, user: NDArray[np.int64]) -> Numbers:
+        """
+        What is left of weights, measured back from each user's newest one.
+
+        Args:
+            weights, moments, user: (R,); whose each is, from 0.
+        """
+        newest = np.full(int(user.max(initial=-1)) + 1, -np.inf)
+        counts = weights != 0
+        np.maximum.at(newest, user[counts], moments[counts])
+        left = weights.copy()
+        left[counts] *= np.exp2((moments - newest[user])[counts] / self.half_life_seconds)
+        return left
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """How a user stands to an item."""
+
+    weight: float
+    """In likes; negative: it does not want it; 0: nothing was said."""
+    moment: float
+    """When what counts happened, in seconds since 1970."""
+    acted: bool
+    """Whether it did more than look, so that lists can leave the item out."""
+    events: int
+
+
+def react(events: Sequence[KeptEvent], rules: Rules, *, liked_in_training: bool) -> Reaction:
+    """
+    The rule above.
+
+    Args:
+        events: all of one user on one item, at least one, in any order.
+    """
+    said = [(event.timestamp, rules.weight(event.event_type, event.value)) for event in events]
+    taken_back = max(((moment, weight) for moment, weight in said if weight < 0), default=None)
+    since = -math.inf if taken_back is None else taken_back[0]
+    positives = [(weight, moment) for moment, weight in said if weight > 0 and moment > since]
+    weight, moment = 0.0, max(moment for moment, _ in said)
+    if positives:
+        weight, moment = max(positives)
+        weight = 0.0 if liked_in_training else weight
+    elif taken_back is not None:
+        moment, weight = taken_back
+    return Reaction(weight, moment, any(event.event_type not in _LOOKING for event in events), len(events))

@@ -1,0 +1,174 @@
+"""Events and erasures in the store: written once each, read by pair of user and item."""
+
+import hashlib
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from itertools import groupby
+from typing import Any, TypeVar
+
+import numpy as np
+import sqlalchemy as sa
+
+from service.store.event_records import Erased, KeptEvent, KnownItem, NewEvent, Pair, Reacted, Status, UserRecord
+from service.store.records import Change
+from service.store.store import Store
+from service.store.tables import embeddings_table, erasures_table, events_table, items_table
+
+Key = TypeVar("Key")
+_AT_ONCE = 400
+"""Keys in one query: far below what any database takes."""
+
+_PAIR = (events_table.c.user_id, events_table.c.item_id)
+_KEPT = [events_table.c[name] for name in ("event_id", "event_type", "value", "timestamp", "number")]
+
+
+class EventLog:
+    """The events of a store; its writes share commits with those of items."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, events: Sequence[NewEvent], space: str) -> "Future[Change]":
+        """
+        Writes what is not there yet; durable when the future is done.
+
+        Args:
+            space: of the anchors that the change tells.
+
+        Returns:
+            A future of `Reacted`. An `event_id` that is kept already is a duplicate, whatever else the event says.
+
+        Raises:
+            Overloaded, Closing: nothing was taken. The future raises StoreUnavailable.
+        """
+        return self._store.submit(lambda connection: _add(connection, events, space))
+
+    def erase(self, user_id: str) -> "Future[Change]":
+        """Removes a user's events and notes the erasure; a future of `Erased`, raises as `add` does."""
+        return self._store.submit(lambda connection: _erase(connection, user_id))
+
+    def remove_older(self, moment: float, limit: int, space: str) -> "Future[Change]":
+        """Removes at most `limit` events that happened before a moment; a future of `Reacted`, raises as `add` does."""
+        return self._store.submit(lambda connection: _remove_older(connection, moment, limit, space))
+
+    def pairs(self, after: int) -> Iterator[tuple[Pair, list[KeptEvent]]]:
+        """Every pair of user and item with its events, those with a number above `after`."""
+        order = (events_table.c.pair, *_PAIR)
+        query = sa.select(*_PAIR, *_KEPT).where(events_table.c.number > after).order_by(*order)
+        with self._store.reading(yield_per=4096) as connection:
+            for key, rows in groupby(connection.execute(query), key=lambda row: (row[0], row[1])):
+                yield key, [KeptEvent(*row[2:]) for row in rows]
+
+    def known_items(self, space: str) -> Iterator[tuple[str, KnownItem]]:
+        """Every item of the store that has events."""
+        reacted_to = sa.select(events_table.c.item_id).distinct()
+        with self._store.reading(yield_per=4096) as connection:
+            for row in connection.execute(_items_query(space).where(items_table.c.item_id.in_(reacted_to))):
+                yield row.item_id, _known(row)
+
+    def erased(self) -> dict[str, float]:
+        """When each user that was erased was."""
+        with self._store.reading() as connection:
+            rows = connection.execute(sa.select(erasures_table)).all()
+        return {row.user_id: row.erased_at for row in rows}
+
+    def user(self, user_id: str) -> UserRecord:
+        """What is held of a user; nothing of one that never was here."""
+        table = events_table
+        counts = sa.select(table.c.event_type, sa.func.count(), sa.func.max(table.c.timestamp)).where(table.c.user_id == user_id)
+        erased = sa.select(erasures_table.c.erased_at).where(erasures_table.c.user_id == user_id)
+        with self._store.reading() as connection:
+            rows = connection.execute(counts.group_by(table.c.event_type)).all()
+            erased_at = connection.execute(erased).scalar()
+        return UserRecord({row[0]: row[1] for row in rows}, max((row[2] for row in rows), default=None), erased_at)
+
+
+def _add(connection: sa.Connection, events: Sequence[NewEvent], space: str) -> Reacted:
+    erased = _erased_at(connection, {event.user_id for event in events})
+    kept = _kept_ids(connection, [event.event_id for event in events])
+    statuses: list[Status] = []
+    rows, now = [], time.time()
+    for event in events:
+        status = _status(event, kept, erased)
+        statuses.append(status)
+        if status == "accepted":
+            kept.add(event.event_id)
+            rows.append(
+                {name: getattr(event, name) for name in NewEvent.__slots__}
+                | {"pair": hash_pair(event.user_id, event.item_id), "received_at": now}
+            )
+    if rows:
+        connection.execute(sa.insert(events_table), rows)
+    return _reacted(connection, statuses, {(row["user_id"], row["item_id"]) for row in rows}, space)
+
+
+def _status(event: NewEvent, kept: set[str], erased: Mapping[str, float]) -> Status:
+    if event.event_id in kept:
+        return "duplicate"
+    return "erased" if event.timestamp <= erased.get(event.user_id, -1.0) else "accepted"
+
+
+def _erase(connection: sa.Connection, user_id: str) -> Erased:
+    connection.execute(sa.delete(events_table).where(events_table.c.user_id == user_id))
+    connection.execute(sa.delete(erasures_table).where(erasures_table.c.user_id == user_id))
+    connection.execute(sa.insert(erasures_table).values(user_id=user_id, erased_at=time.time()))
+    return Erased(user_id)
+
+
+def _remove_older(connection: sa.Connection, moment: float, limit: int, space: str) -> Reacted:
+    table = events_table
+    query = sa.select(table.c.number, table.c.user_id, table.c.item_id).where(table.c.timestamp < moment)
+    rows = connection.execute(query.order_by(table.c.timestamp).limit(limit)).all()
+    for numbers in _chunks([row.number for row in rows], _AT_ONCE):
+        connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))
+    return _reacted(connection, [], {(row.user_id, row.item_id) for row in rows}, space)
+
+
+def _reacted(connection: sa.Connection, statuses: Sequence[Status], touched: set[Pair], space: str) -> Reacted:
+    pairs: dict[Pair, list[KeptEvent]] = {pair: [] for pair in sorted(touched)}
+    for hashes in _chunks({hash_pair(*pair) for pair in pairs}, _AT_ONCE):
+        for row in connection.execute(sa.select(*_PAIR, *_KEPT).where(events_table.c.pair.in_(hashes))):
+            if (row[0], row[1]) in pairs:
+                pairs[row[0], row[1]].append(KeptEvent(*row[2:]))
+    items = {}
+    for ids in _chunks(sorted({item_id for _, item_id in pairs}), _AT_ONCE):
+        for row in connection.execute(_items_query(space).where(items_table.c.item_id.in_(ids))):
+            items[row.item_id] = _known(row)
+    return Reacted(statuses, pairs, items)
+
+
+def hash_pair(user_id: str, item_id: str) -> int:
+    """64 bits, signed; two pairs may have the same."""
+    data = b"\0".join((user_id.encode(), item_id.encode()))
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big", signed=True)
+
+
+def _items_query(space: str) -> "sa.Select[tuple[str, float, bytes | None]]":
+    here = (embeddings_table.c.item_id == items_table.c.item_id) & (embeddings_table.c.space == space)
+    columns = (items_table.c.item_id, items_table.c.created_at, embeddings_table.c.vector)
+    return sa.select(*columns).select_from(items_table.outerjoin(embeddings_table, here))
+
+
+def _known(row: "sa.Row[Any]") -> KnownItem:
+    return KnownItem(row.created_at, None if row.vector is None else np.frombuffer(row.vector, np.float32))
+
+
+def _chunks(keys: Iterable[Key], size: int) -> Iterator[Sequence[Key]]:
+    kept = list(keys)
+    return (kept[start : start + size] for start in range(0, len(kept), size))
+
+
+def _kept_ids(connection: sa.Connection, event_ids: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for ids in _chunks(event_ids, _AT_ONCE):
+        found.update(connection.execute(sa.select(events_table.c.event_id).where(events_table.c.event_id.in_(ids))).scalars())
+    return found
+
+
+def _erased_at(connection: sa.Connection, user_ids: set[str]) -> dict[str, float]:
+    found = {}
+    for ids in _chunks(sorted(user_ids), _AT_ONCE):
+        for row in connection.execute(sa.select(erasures_table).where(erasures_table.c.user_id.in_(ids))):
+            found[row.user_id] = row.erased_at
+    return found
