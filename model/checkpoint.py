@@ -17,7 +17,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -155,20 +155,24 @@ def load_manifest(path: Path) -> Manifest:
         raise CheckpointMissing(path) from None
 
 
-def make_encoders(manifest: Manifest, *, places: Mapping[str, str] | None = None, device: str = "cpu") -> dict[str, Encoder]:
+def make_encoders(
+    manifest: Manifest, *, places: Mapping[str, str] | None = None, device: str = "cpu", running: Iterable[Encoder] = ()
+) -> dict[str, Encoder]:
     """
     The encoders that a checkpoint was trained with, by modality.
 
     Args:
         places: names to use instead of the manifest's, by modality, where a model lies elsewhere here.
+        running: encoders that are loaded already; one of the same spec is not loaded again.
 
     Raises:
         EncoderUnavailable: one cannot be made here.
         EncoderMismatch: one is not what the checkpoint was trained with.
     """
     encoders = {}
+    loaded = {encoder.spec.fingerprint: encoder for encoder in running}
     for modality, record in manifest.encoders.items():
-        encoder = make_encoder((places or {}).get(modality, record.name), device)
+        encoder = loaded.get(record.spec.fingerprint) or make_encoder((places or {}).get(modality, record.name), device)
         record.spec.require_same(modality, encoder.spec)
         encoders[modality] = encoder
     return encoders

@@ -67,6 +67,11 @@ class ItemTower:
         return {name: encoder.spec.fingerprint for name, encoder in self._reader.encoders.items()}
 
     @property
+    def encoders(self) -> Mapping[str, Encoder]:
+        """By modality in the network's order."""
+        return self._reader.encoders
+
+    @property
     def picture_modalities(self) -> frozenset[str]:
         """The modalities that are made of pictures."""
         return frozenset(name for name, encoder in self._reader.encoders.items() if encoder.spec.kind is Kind.IMAGE)

@@ -10,32 +10,35 @@ from fastapi import FastAPI
 
 from service.keys import read_keys
 from service.limits import BodyLimit
+from service.live import Live
 from service.observe import Observe
 from service.openapi import describe
 from service.problems import add_handlers
 from service.recall import watch_recall
-from service.routes import events, item_batch, item_changes, item_image, items, neighbours, recommend, state, users
+from service.routes import admin, events, item_batch, item_changes, item_image, items, neighbours, recommend, state, users
 from service.running import Service
 from service.settings import Settings
 
 SUMMARY = "Recommends items that nobody has touched yet, by what their pictures and words mean to each user."
 ITEM_ROUTERS = (item_batch.router, item_image.router, neighbours.router, items.router, item_changes.router)
 USER_ROUTERS = (recommend.router, events.router, users.router)
-ROUTERS = (*ITEM_ROUTERS, *USER_ROUTERS, state.router, state.probes, state.metrics_router)
+ROUTERS = (*ITEM_ROUTERS, *USER_ROUTERS, admin.router, state.router, state.probes, state.metrics_router)
 
 
 def create_app(service: Service, settings: Settings) -> FastAPI:
     """The HTTP side of a running service; it closes the service when it shuts down."""
 
+    live = Live(service)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        watch = asyncio.create_task(watch_recall(service, settings.recall_check_seconds))
+        watch = asyncio.create_task(watch_recall(live, settings.recall_check_seconds))
         yield
         watch.cancel()
-        await service.close()
+        await live.close()
 
     app = _with_routes(FastAPI(title="Thaw", summary=SUMMARY, lifespan=lifespan))
-    app.state.service, app.state.keys, app.state.metrics_open = service, read_keys(settings), settings.metrics_open
+    app.state.live, app.state.keys, app.state.metrics_open = live, read_keys(settings), settings.metrics_open
     add_handlers(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds)
     app.add_middleware(Observe)

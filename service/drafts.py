@@ -48,6 +48,8 @@ class ItemChanges:
 class Draft:
     """An item on its way into the store."""
 
+    space: Space
+    """The space that it is for."""
     item: StoredItem
     """With the features, and the embedding, that are kept."""
     prepared: Prepared
@@ -88,7 +90,7 @@ def draft_posted(space: Space, new: NewItem, content: Content, known: StoredItem
         pictures=content.pictures_hash,
     )
     thumbnail = make_thumbnail(prepared.pictures[0]) if prepared.pictures else None
-    return _keep_embedding(space, Draft(item, prepared, inputs, thumbnail, known if kept else None), known)
+    return _keep_embedding(space, Draft(space, item, prepared, inputs, thumbnail, known if kept else None), known)
 
 
 def draft_changed(space: Space, changes: ItemChanges, known: StoredItem) -> Draft:
@@ -110,7 +112,9 @@ def draft_changed(space: Space, changes: ItemChanges, known: StoredItem) -> Draf
     kept = _not_of_words(space, known) | _still_true(space, known, inputs)
     prepared = space.tower.prepare(content, known=kept)
     item = replace(changed, features=kept, embedding=None)
-    return _keep_embedding(space, Draft(item, prepared, inputs, None, known, may_be_unplaced=known.embedding is None), known)
+    return _keep_embedding(
+        space, Draft(space, item, prepared, inputs, None, known, may_be_unplaced=known.embedding is None), known
+    )
 
 
 def _still_true(space: Space, known: StoredItem | None, inputs: Mapping[str, str]) -> dict[str, StoredFeatures]:

@@ -17,6 +17,8 @@ ProjectError (model/errors.py)
     ├── UnknownItem, UnknownUser  nothing is held under this id
     ├── NoThumbnail               the item has no picture
     ├── PreconditionFailed        the item is not as the client knows it
+    ├── SwapRunning               another checkpoint is being swapped in already
+    ├── SpaceChanged              a checkpoint was swapped in meanwhile; caught, and done again in the new space
     ├── Overloaded                a queue is full: try again
     ├── Closing                   the service is stopping
     ├── StoreUnavailable          the store cannot write or read
@@ -28,6 +30,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model.errors import (
+    CheckpointError,
     ContentError,
     ImageFetchFailed,
     ImageTooLarge,
@@ -154,6 +157,24 @@ class PreconditionFailed(ServiceError):
         super().__init__(f"the item {item_id!r} {state} (If-Match, If-None-Match): read it again for its ETag of now")
 
 
+class SwapRunning(ServiceError):
+    """Another checkpoint is being swapped in already; it goes on."""
+
+    def __init__(self, checkpoint: str) -> None:
+        self.checkpoint = checkpoint
+        super().__init__(f"{checkpoint} is being swapped in: wait until GET /model says that it is done")
+
+
+class SpaceChanged(ServiceError):
+    """A checkpoint was swapped in after the item was embedded; nothing was written."""
+
+    retry_after_seconds = 1
+
+    def __init__(self, space: str) -> None:
+        self.space = space
+        super().__init__(f"the space {space} serves now")
+
+
 class UnknownUser(ServiceError):
     """Nothing is known of this user."""
 
@@ -238,6 +259,9 @@ PROBLEMS: dict[type[ProjectError], Problem] = {
     UnknownItem: Problem(404, "unknown-item", "No such item"),
     UnknownUser: Problem(404, "unknown-user", "No such user"),
     NoThumbnail: Problem(404, "no-thumbnail", "The item has no picture"),
+    CheckpointError: Problem(422, "checkpoint-refused", "The checkpoint cannot be served"),
+    SpaceChanged: Problem(503, "space-changed", "Another checkpoint took over"),
+    SwapRunning: Problem(409, "swap-running", "Another checkpoint is being swapped in"),
     PreconditionFailed: Problem(412, "precondition-failed", "The item is not as you know it"),
     Overloaded: Problem(429, "overloaded", "Too many requests wait already"),
     Closing: Problem(503, "closing", "The service is stopping"),

@@ -33,7 +33,7 @@ class Events:
             Overloaded, Closing, StoreUnavailable: nothing was acknowledged.
         """
         with self._metrics.stages.labels("events").time():
-            change = await asyncio.wrap_future(self._log.add(events, self._space.version))
+            change = await asyncio.wrap_future(self._log.add(events))
         assert isinstance(change, Reacted)
         self._count(events, change)
         return change.statuses

@@ -1,6 +1,7 @@
 """An item's content becomes an embedding, stored and searchable."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ from model.errors import NothingPresent
 from model.features import row_to_bytes
 from service.batching import Batcher
 from service.drafts import Draft, ItemChanges, NewItem, draft_changed, draft_posted
-from service.errors import Overloaded, PreconditionFailed, UnknownItem
+from service.errors import Overloaded, PreconditionFailed, SpaceChanged, UnknownItem
 from service.images import Images
 from service.metrics import Metrics
 from service.placing import embed_stored
@@ -34,6 +35,8 @@ class Ingestor:
         self, space: Space, store: Store, images: Images, metrics: Metrics, *, batch: int, waiting: int, max_pixels: int
     ) -> None:
         self._space, self._store, self._images, self._metrics, self._max_pixels = space, store, images, metrics, max_pixels
+        self.encoding = threading.Lock()
+        """Held while the encoders work: they take one caller at a time."""
         self._under_way, self._waiting, self._batch = 0, waiting, batch
         self._decoders = ThreadPoolExecutor(2, thread_name_prefix="decode")
         self._encoders: Batcher[Draft, StoredItem] = Batcher("the encoders", self._place, max_batch=batch, max_waiting=waiting)
@@ -53,6 +56,10 @@ class Ingestor:
         """How many items one caller should have under way: a batch in the encoders and the next one, if so many may wait."""
         return min(2 * self._batch, self._waiting)
 
+    def serve(self, space: Space) -> None:
+        """From now on items are for this space; one that is under way for another is done again."""
+        self._space = space
+
     async def ingest(self, new: NewItem, condition: Precondition = UNCONDITIONAL) -> Put:
         """
         Takes an item in, in place of what was there; writes nothing where that is the same.
@@ -66,9 +73,9 @@ class Ingestor:
             fetched = await self._images.fetch(new.image_urls)
             content = new.content(fetched)
 
-            async def draft(known: StoredItem | None) -> Draft:
+            async def draft(space: Space, known: StoredItem | None) -> Draft:
                 with self._metrics.stages.labels("decode").time():
-                    return await self._decode(partial(draft_posted, self._space, new, content, known, self._max_pixels))
+                    return await self._decode(partial(draft_posted, space, new, content, known, self._max_pixels))
 
             return await self._write(new.item_id, condition, draft)
 
@@ -82,10 +89,10 @@ class Ingestor:
             Overloaded, Closing, StoreUnavailable: nothing was acknowledged.
         """
 
-        async def draft(known: StoredItem | None) -> Draft:
+        async def draft(space: Space, known: StoredItem | None) -> Draft:
             if known is None:
                 raise UnknownItem(item_id)
-            return await self._decode(partial(draft_changed, self._space, changes, known))
+            return await self._decode(partial(draft_changed, space, changes, known))
 
         with self._taken():
             return await self._write(item_id, condition, draft)
@@ -119,20 +126,27 @@ class Ingestor:
         return await asyncio.get_running_loop().run_in_executor(self._decoders, work)
 
     async def _write(
-        self, item_id: str, condition: Precondition, make_draft: Callable[[StoredItem | None], Awaitable[Draft]]
+        self, item_id: str, condition: Precondition, make_draft: Callable[[Space, StoredItem | None], Awaitable[Draft]]
     ) -> Put:
-        """Drafts from what is known and writes; again, where another write came between and the draft was built on what was."""
+        """
+        Drafts from what is known and writes.
+
+        Again, where another write came between and the draft was built on what was, or where another space serves now.
+        """
         received = time.perf_counter()
         while True:
-            known = await asyncio.to_thread(self._store.get, item_id, self._space.version)
+            space = self._space
+            known = await asyncio.to_thread(self._store.get, item_id, space.version)
             condition.require(item_id, None if known is None else known.revision)
-            draft = await make_draft(known)
+            draft = await make_draft(space, known)
             if known is not None and not draft.says_more_than(known):
                 return Put(known, created=False)
             guard = condition if draft.base is None else Precondition(frozenset({draft.base.revision}))
-            writing = Writing(guard, draft.thumbnail, sets_hidden=draft.base is not None)
+            writing = Writing(guard, draft.thumbnail, space.version, sets_hidden=draft.base is not None)
             try:
                 return await self._commit(await self._encode(draft), writing, received)
+            except SpaceChanged:
+                continue
             except PreconditionFailed:
                 if draft.base is None:
                     raise
@@ -154,9 +168,17 @@ class Ingestor:
         return change
 
     def _place(self, drafts: Sequence[Draft]) -> Sequence[StoredItem | Exception]:
+        placed: dict[int, StoredItem | Exception] = {}
+        for space in {id(draft.space): draft.space for draft in drafts}.values():
+            rows = [row for row, draft in enumerate(drafts) if draft.space is space]
+            placed |= zip(rows, self._place_in(space, [drafts[row] for row in rows]), strict=True)
+        return [placed[row] for row in range(len(drafts))]
+
+    def _place_in(self, space: Space, drafts: Sequence[Draft]) -> Sequence[StoredItem | Exception]:
         start = time.perf_counter()
-        items = self._add_features(drafts)
-        embeddings = embed_stored(self._space, items)
+        with self.encoding:
+            items = self._add_features(space, drafts)
+        embeddings = embed_stored(space, items)
         self._metrics.batches.observe(len(items))
         self._metrics.stages.labels("encode_batch").observe(time.perf_counter() - start)
         return [
@@ -164,9 +186,9 @@ class Ingestor:
             for draft, item, embedding in zip(drafts, items, embeddings, strict=True)
         ]
 
-    def _add_features(self, drafts: Sequence[Draft]) -> list[StoredItem]:
+    def _add_features(self, space: Space, drafts: Sequence[Draft]) -> list[StoredItem]:
         """The drafts' items with what the encoders make of what is not encoded yet."""
-        tower = self._space.tower
+        tower = space.tower
         features = tower.encode([draft.prepared for draft in drafts])
         fingerprints = list(tower.fingerprints.items())
         items = []

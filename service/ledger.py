@@ -137,8 +137,8 @@ class Ledger:
         with self.lock:
             self._erased = set(log.erased())
             items = dict(log.known_items(self._space.version))
-            for pair, events in log.pairs(self._through):
-                self._write_pair(pair, events, items)
+            for pair, events in log.pairs():
+                self._write_pair(pair, self._counting(pair, events), items)
             while self._stale_users:
                 self._refresh(self._take_users())
             self._stale_items.clear()
@@ -149,7 +149,7 @@ class Ledger:
         for change in changes:
             if isinstance(change, Reacted):
                 for pair, events in change.pairs.items():
-                    self._write_pair(pair, [event for event in events if event.number > self._through], change.items)
+                    self._write_pair(pair, self._counting(pair, events), change.items)
             elif isinstance(change, Erased):
                 self._erase(change.user_id)
             elif isinstance(change, Put):
@@ -185,10 +185,10 @@ class Ledger:
     def _coldness(self, item_ids: Sequence[str]) -> FloatArray:
         return np.array([not self._space.anchors.is_warm(item_id) for item_id in item_ids], np.float32)
 
-    @property
-    def _through(self) -> int:
-        """The last event that the checkpoint was trained on."""
-        return self._space.manifest.events_through or 0
+    def _counting(self, pair: Pair, events: Sequence[KeptEvent]) -> Sequence[KeptEvent]:
+        """The events that are not in the checkpoint already."""
+        through = 0 if self.is_erased(pair[0]) else self._space.trained_through(*pair)
+        return [event for event in events if event.number > through]
 
     def _write_pair(self, pair: Pair, events: Sequence[KeptEvent], items: Mapping[str, KnownItem]) -> None:
         user, item = self._users.row(pair[0]), self._items.row(pair[1])

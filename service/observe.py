@@ -55,6 +55,6 @@ def _sent_id(scope: MutableMapping[str, Any]) -> str | None:
 def _note(scope: MutableMapping[str, Any], status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", "none")
     method = scope["method"] if scope["method"] in _METHODS else "other"  # else a client could make up label values
-    scope["app"].state.service.metrics.request(method, route, str(status)).observe(seconds)
+    scope["app"].state.live.now.metrics.request(method, route, str(status)).observe(seconds)
     write = _log.debug if route.startswith(_QUIET) else _log.info
     write("request", method=method, route=route, status=status, seconds=round(seconds, 6))

@@ -7,7 +7,7 @@ import time
 import structlog
 
 from service.index.protocol import Candidate, Index
-from service.running import Service
+from service.live import Live
 
 QUERIES, K = 8, 20
 _TOLERANCE = 1e-5  # two ways to add up the same products
@@ -34,7 +34,7 @@ def _recall_at(found: list[Candidate], exact: list[Candidate]) -> float:
     return min(1.0, sum(hit.item_id in best or hit.score >= floor for hit in found) / len(exact))
 
 
-async def watch_recall(service: Service, seconds: float) -> None:
+async def watch_recall(live: Live, seconds: float) -> None:
     """
     Measures now and every so many seconds, until it is cancelled.
 
@@ -42,13 +42,14 @@ async def watch_recall(service: Service, seconds: float) -> None:
     """
     while True:
         try:
-            await _measure_once(service)
+            await _measure_once(live)
         except Exception as error:  # noqa: BLE001 - the outermost edge of this task: a failed check must not end all checks
             _log.error("the index could not be checked", kind=type(error).__name__, exc_info=error)
         await asyncio.sleep(seconds)
 
 
-async def _measure_once(service: Service) -> None:
+async def _measure_once(live: Live) -> None:
+    service = live.now
     recall = await asyncio.to_thread(measure_recall, service.index)
     if recall is not None and recall < 1:
         again = await asyncio.to_thread(measure_recall, service.index)

@@ -14,7 +14,7 @@ _log = structlog.get_logger(__name__)
 _AT_ONCE = 1000
 
 
-def sweep(log: EventLog, space: str, retention_days: float, stop: threading.Event) -> int:
+def sweep(log: EventLog, retention_days: float, stop: threading.Event) -> int:
     """
     Removes the events that are older than so many days, a few at a time so that other writes get through.
 
@@ -26,7 +26,7 @@ def sweep(log: EventLog, space: str, retention_days: float, stop: threading.Even
     """
     moment, pairs = time.time() - retention_days * SECONDS_A_DAY, 0
     while not stop.is_set():
-        change = log.remove_older(moment, _AT_ONCE, space).result()
+        change = log.remove_older(moment, _AT_ONCE).result()
         assert isinstance(change, Reacted)
         if not change.pairs:
             break
@@ -37,8 +37,8 @@ def sweep(log: EventLog, space: str, retention_days: float, stop: threading.Even
 class Retention:
     """A thread that sweeps once a day; without a number of days there is none."""
 
-    def __init__(self, log: EventLog, space: str, retention_days: float | None) -> None:
-        self._log, self._space, self._closing = log, space, threading.Event()
+    def __init__(self, log: EventLog, retention_days: float | None) -> None:
+        self._log, self._closing = log, threading.Event()
         self._thread: threading.Thread | None = None
         if retention_days is not None:
             self._thread = threading.Thread(target=self._run, args=(retention_days,), name="retention", daemon=True)
@@ -53,7 +53,7 @@ class Retention:
     def _run(self, retention_days: float) -> None:
         while True:
             try:
-                pairs = sweep(self._log, self._space, retention_days, self._closing)
+                pairs = sweep(self._log, retention_days, self._closing)
                 _log.info("old events removed", pairs=pairs, older_than_days=retention_days)
             except ProjectError as error:
                 _log.warning("old events were not removed", error=str(error))

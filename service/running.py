@@ -18,6 +18,7 @@ from service.images import Images
 from service.index.faiss_flat import FlatIndex
 from service.index.protocol import Index
 from service.ingest import Ingestor
+from service.journal import Feed
 from service.ledger import Ledger
 from service.metrics import Metrics
 from service.ranking import Defaults, Ranking
@@ -27,7 +28,8 @@ from service.redis_cache import RedisUserCache
 from service.retention import Retention
 from service.settings import Settings
 from service.similar import Similar
-from service.space import Space, open_space
+from service.space import Space
+from service.store.active import write_active
 from service.store.events import EventLog
 from service.store.records import Change
 from service.store.store import Store
@@ -39,9 +41,27 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """A running service, whatever asks it."""
+class Shared:
+    """What stays when another checkpoint takes over."""
 
+    settings: Settings
+    store: Store
+    feed: Feed
+    ingestor: Ingestor
+    metrics: Metrics
+    retention: Retention
+    caches: tuple[UserCache, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """
+    A running service, whatever asks it.
+
+    All of it is of one space; another checkpoint takes over by another one of these. So a request takes it once.
+    """
+
+    shared: Shared
     space: Space
     store: Store
     index: Index
@@ -66,11 +86,6 @@ class Service:
         await self.users.close()
 
 
-def open_configured_space(settings: Settings) -> Space:
-    """The space of the checkpoint that the settings name; raises as `open_space` does."""
-    return open_space(settings.checkpoint, device=settings.device, places=settings.encoder_places, threads=settings.torch_threads)
-
-
 def open_service(settings: Settings, space: Space) -> Service:
     """
     Opens the store and builds the index from it.
@@ -80,13 +95,14 @@ def open_service(settings: Settings, space: Space) -> Service:
     """
     start = time.monotonic()
     caches = _make_caches(settings)
-    rules = _make_rules(settings, space)
     metrics = Metrics()
-    index = FlatIndex(space.tower.width)
-    ledger = Ledger(space, rules)
-    catalogue = Catalogue(space, index, ledger)
-    store = Store(settings.store_url, _measured(catalogue.apply, metrics), max_waiting=settings.store_waiting)
+    catalogue = make_catalogue(settings, space)
+    feed = Feed(catalogue.apply)
+    store = Store(settings.store_url, _measured(feed.apply, metrics), max_waiting=settings.store_waiting)
     try:
+        store.space = space.version
+        if settings.force_checkpoint:
+            write_active(store, None)
         catalogue.build(store)
     except BaseException:
         store.close()
@@ -101,29 +117,39 @@ def open_service(settings: Settings, space: Space) -> Service:
         max_pixels=settings.max_image_pixels,
     )
     metrics.serve_space(space.version, space.manifest.recipe)
-    users = Users(space, caches, metrics, ledger)
-    log = EventLog(store)
-    thawer = Thawer(ledger, catalogue, metrics, pause_seconds=settings.event_pause_seconds)
-    retention = Retention(log, space.version, settings.event_retention_days)
-    events = Events(space, log, rules, metrics)
+    retention = Retention(EventLog(store), settings.event_retention_days)
+    service = make_service(Shared(settings, store, feed, ingestor, metrics, retention, caches), catalogue)
+    _log.info("ready to serve", space=space.version, items=len(catalogue.index), seconds=round(time.monotonic() - start, 2))
+    return service
+
+
+def make_catalogue(settings: Settings, space: Space) -> Catalogue:
+    """An empty one for a space, with an index and a ledger of its own."""
+    return Catalogue(space, FlatIndex(space.tower.width), Ledger(space, _make_rules(settings, space)))
+
+
+def make_service(shared: Shared, catalogue: Catalogue) -> Service:
+    """A service in a catalogue's space."""
+    space, index, ledger, metrics = catalogue.space, catalogue.index, catalogue.ledger, shared.metrics
+    settings, store, rules = shared.settings, shared.store, _make_rules(shared.settings, space)
+    users = Users(space, shared.caches, metrics, ledger)
     ranking = Ranking(index, space.taste_width, _make_defaults(settings, space))
-    recommender = Recommender(users, Histories(space, store, rules.weight), ranking, Explainer(space, store, index), metrics)
-    _log.info("ready to serve", space=space.version, items=len(index), seconds=round(time.monotonic() - start, 2))
     return Service(
-        space,
-        store,
-        index,
-        catalogue,
-        ingestor,
-        users,
-        recommender,
-        Similar(space, store, index),
-        Audience(space, store, index, ledger),
-        metrics,
-        ledger,
-        events,
-        thawer,
-        retention,
+        shared=shared,
+        space=space,
+        store=store,
+        index=index,
+        catalogue=catalogue,
+        ingestor=shared.ingestor,
+        users=users,
+        recommender=Recommender(users, Histories(space, store, rules.weight), ranking, Explainer(space, store, index), metrics),
+        similar=Similar(space, store, index),
+        audience=Audience(space, store, index, ledger),
+        metrics=metrics,
+        ledger=ledger,
+        events=Events(space, EventLog(store), rules, metrics),
+        thawer=Thawer(ledger, catalogue, metrics, pause_seconds=settings.event_pause_seconds),
+        retention=shared.retention,
     )
 
 

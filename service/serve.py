@@ -8,10 +8,11 @@ import structlog
 import uvicorn
 
 from service.app import create_app
+from service.configured import open_configured_space
 from service.errors import SettingsError
 from service.keys import read_keys
 from service.logs import configure_logging
-from service.running import open_configured_space, open_service
+from service.running import open_service
 from service.settings import Settings
 
 

@@ -17,6 +17,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     checkpoint: Path = Field(Path("checkpoint"), description="The checkpoint directory to serve.")
+    force_checkpoint: bool = Field(
+        False, description="Serve `THAW_CHECKPOINT` although another one was swapped in since; forgets that one."
+    )
     store_url: str = Field("sqlite:///thaw.sqlite", description="The store, as a SQLAlchemy URL.")
     host: str = Field("127.0.0.1", description="The address to listen on; only this machine unless told otherwise.")
     port: int = Field(8000, ge=1, le=65535, description="The port to listen on.")

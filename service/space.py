@@ -1,6 +1,8 @@
 """One checkpoint as it serves: what is swapped as a whole when another one takes over."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 from model.anchors import Anchors
 from model.checkpoint import Checkpoint, load_checkpoint, make_encoders, make_tower
 from model.content import FloatArray
+from model.encoders.spec import Encoder
 from model.fold_in import FoldIn
 from model.item_tower import ItemTower, limit_threads
 from model.thawing import Thawing
@@ -92,19 +95,49 @@ class Space:
         row = self._item_rows.get(item_id)
         return 0 if row is None else int(self._likes[row])
 
+    def trained_through(self, user_id: str, item_id: str) -> int:
+        """
+        The number of the last event of a user on an item that training may have taken in; 0: none.
+
+        It took in those up to `events_through`, of the pairs that it kept. Of an item that was held out, or a pair that
+        only looked, it knows nothing, so that all events of these count.
+        """
+        through = self.manifest.events_through or 0
+        return through if through and len(self._trained_pair(user_id, item_id)) else 0
+
     def liked_in_training(self, user_id: str, item_id: str) -> bool:
         """Whether this like is in the user's trained embedding."""
+        return bool((self._trained_pair(user_id, item_id) > 0).any())
+
+    def _trained_pair(self, user_id: str, item_id: str) -> FloatArray:
+        """The weight of a pair in training, (1,); (0,) where it was not there."""
         user, item = self._user_rows.get(user_id), self._item_rows.get(item_id)
-        if user is None or item is None:
-            return False
         kept = self._checkpoint.interactions
+        if user is None or item is None:
+            return kept.weights[:0]
         own = slice(kept.indptr[user], kept.indptr[user + 1])
-        return bool(((kept.items[own] == item) & (kept.weights[own] > 0)).any())
+        found: FloatArray = kept.weights[own][kept.items[own] == item]
+        return found
 
 
-def open_space(path: Path, *, device: str, places: Mapping[str, str], threads: int) -> Space:
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Encoders that serve already."""
+
+    encoders: Iterable[Encoder] = ()
+    alone: AbstractContextManager[object] = field(default_factory=nullcontext)
+    """Held while they are tried, so that nobody else encodes."""
+
+
+NOTHING_RUNNING = Running()
+
+
+def open_space(path: Path, *, device: str, places: Mapping[str, str], threads: int, running: Running = NOTHING_RUNNING) -> Space:
     """
     Loads and verifies a checkpoint and its encoders.
+
+    Args:
+        running: encoders that are used again where the checkpoint has them too.
 
     Raises:
         CheckpointError: the checkpoint cannot be read.
@@ -112,5 +145,6 @@ def open_space(path: Path, *, device: str, places: Mapping[str, str], threads: i
     """
     limit_threads(threads)
     checkpoint = load_checkpoint(path)
-    encoders = make_encoders(checkpoint.manifest, places=places, device=device)
-    return Space(checkpoint, make_tower(checkpoint, encoders))
+    encoders = make_encoders(checkpoint.manifest, places=places, device=device, running=running.encoders)
+    with running.alone:
+        return Space(checkpoint, make_tower(checkpoint, encoders))

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class LiveAnswer(BaseModel):
@@ -30,6 +30,32 @@ class ServedEncoder(BaseModel):
     backend: str = Field(description="What computes it here.")
 
 
+class SwapAnswer(BaseModel):
+    """How the last swap of checkpoints is going, or went; the old one serves until it is done."""
+
+    state: Literal["idle", "verifying", "embedding", "catching_up", "done", "failed"] = Field(
+        description="`idle`: there was none since the start. `failed`: the old checkpoint serves on, `error` says why."
+    )
+    checkpoint: str | None = Field(description="The directory, as it was given; null when idle.")
+    space: str | None = Field(description="Its version; null when idle.")
+    done: int = Field(ge=0, description="Items that were embedded in the new space.")
+    total: int = Field(ge=0, description="Items that there were when embedding began.")
+    error: str | None = Field(description="Why it failed; null otherwise.")
+
+
+class SwapBody(BaseModel):
+    """Which checkpoint shall take over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    checkpoint: str = Field(
+        min_length=1,
+        max_length=4096,
+        description="Path of a checkpoint directory, as the service sees it.",
+        examples=["/checkpoints/2"],
+    )
+
+
 class ModelAnswer(BaseModel):
     """The checkpoint that serves: what it was trained on, with which encoders, and how good it was."""
 
@@ -44,3 +70,4 @@ class ModelAnswer(BaseModel):
     metrics: dict[str, Any] = Field(description="How well it ranked held-out cold items: each in [0, 1] but the counts.")
     libraries: dict[str, str] = Field(description="Versions of the libraries that trained it.")
     users: int = Field(ge=0, description="Users that it knows.")
+    swap: SwapAnswer = Field(description="How the last `POST /admin/model` is going, or went.")

@@ -74,6 +74,17 @@ def checkpoint_path(demo_folder: Path, feature_cache: Path, tmp_path_factory: py
 
 
 @pytest.fixture(scope="session")
+def other_path(demo_folder: Path, feature_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another checkpoint of the same encoders, in a space of another width."""
+    path = tmp_path_factory.mktemp("other") / "checkpoint"
+    config = TrainConfig(
+        demo_folder / "catalogue", path, seed=5, encoders=HASHED, cache=feature_cache, numbers={"width": "8"}, device="cpu"
+    )
+    train(config, SilentReporter())
+    return path
+
+
+@pytest.fixture(scope="session")
 def checkpoint(checkpoint_path: Path) -> Checkpoint:
     return load_checkpoint(checkpoint_path)
 

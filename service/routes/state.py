@@ -9,7 +9,7 @@ from fastapi.responses import PlainTextResponse, Response
 from service.catalogue import COLD
 from service.keys import Right
 from service.routes.access import NeedsForMetrics, require
-from service.routes.wiring import ServiceDep, documented
+from service.routes.wiring import LiveDep, ServiceDep, documented
 from service.state_schemas import LiveAnswer, ModelAnswer, ReadyAnswer
 
 router = APIRouter(tags=["state"], dependencies=[Depends(require(Right.READ))])
@@ -37,7 +37,7 @@ async def ready(service: ServiceDep) -> dict[str, object]:
 
 
 @router.get("/model", responses=documented(ModelAnswer, 200))
-async def model(service: ServiceDep) -> Response:
+async def model(service: ServiceDep, live: LiveDep) -> Response:
     """The checkpoint that serves: what it was trained on, with which encoders, and how good it was."""
     manifest = service.space.manifest
     body = {
@@ -55,6 +55,7 @@ async def model(service: ServiceDep) -> Response:
         "metrics": dict(manifest.metrics),
         "libraries": dict(manifest.libraries),
         "users": service.space.user_count,
+        "swap": live.swapper.progress.to_answer(),
     }
     return Response(orjson.dumps(body), media_type="application/json")
 

@@ -7,17 +7,24 @@ from fastapi import Depends, Request
 from pydantic import BaseModel
 
 from service.errors import PROBLEMS
+from service.live import Live
 from service.problems import MEDIA_TYPE
 from service.running import Service
 from service.schemas import ProblemAnswer
 
 
+def get_live(request: Request) -> Live:
+    """What holds the service that answers now."""
+    live: Live = request.app.state.live
+    return live
+
+
 def get_service(request: Request) -> Service:
-    """The service that the app was started with."""
-    service: Service = request.app.state.service
-    return service
+    """The service that answers now: one space, for the whole of the request."""
+    return get_live(request).now
 
 
+LiveDep = Annotated[Live, Depends(get_live)]
 ServiceDep = Annotated[Service, Depends(get_service)]
 
 

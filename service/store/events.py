@@ -29,12 +29,9 @@ class EventLog:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, events: Sequence[NewEvent], space: str) -> "Future[Change]":
+    def add(self, events: Sequence[NewEvent]) -> "Future[Change]":
         """
         Writes what is not there yet; durable when the future is done.
-
-        Args:
-            space: of the anchors that the change tells.
 
         Returns:
             A future of `Reacted`. An `event_id` that is kept already is a duplicate, whatever else the event says.
@@ -42,23 +39,32 @@ class EventLog:
         Raises:
             Overloaded, Closing: nothing was taken. The future raises StoreUnavailable.
         """
-        return self._store.submit(lambda connection: _add(connection, events, space))
+        return self._store.submit(lambda connection: _add(connection, events, self._store.space))
 
     def erase(self, user_id: str) -> "Future[Change]":
         """Removes a user's events and notes the erasure; a future of `Erased`, raises as `add` does."""
         return self._store.submit(lambda connection: _erase(connection, user_id))
 
-    def remove_older(self, moment: float, limit: int, space: str) -> "Future[Change]":
+    def remove_older(self, moment: float, limit: int) -> "Future[Change]":
         """Removes at most `limit` events that happened before a moment; a future of `Reacted`, raises as `add` does."""
-        return self._store.submit(lambda connection: _remove_older(connection, moment, limit, space))
+        return self._store.submit(lambda connection: _remove_older(connection, moment, limit, self._store.space))
 
-    def pairs(self, after: int) -> Iterator[tuple[Pair, list[KeptEvent]]]:
-        """Every pair of user and item with its events, those with a number above `after`."""
-        order = (events_table.c.pair, *_PAIR)
-        query = sa.select(*_PAIR, *_KEPT).where(events_table.c.number > after).order_by(*order)
+    def pairs(self) -> Iterator[tuple[Pair, list[KeptEvent]]]:
+        """Every pair of user and item with its events."""
+        query = sa.select(*_PAIR, *_KEPT).order_by(events_table.c.pair, *_PAIR)
         with self._store.reading(yield_per=4096) as connection:
             for key, rows in groupby(connection.execute(query), key=lambda row: (row[0], row[1])):
                 yield key, [KeptEvent(*row[2:]) for row in rows]
+
+    def stand(self, pairs: set[Pair], space: str) -> Reacted:
+        """
+        How some pairs stand now, as a change.
+
+        Args:
+            space: of the anchors that it tells.
+        """
+        with self._store.reading() as connection:
+            return _reacted(connection, [], pairs, space)
 
     def known_items(self, space: str) -> Iterator[tuple[str, KnownItem]]:
         """Every item of the store that has events."""

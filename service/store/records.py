@@ -72,6 +72,8 @@ class Writing:
     condition: Precondition = UNCONDITIONAL
     thumbnail: bytes | None = None
     """A JPEG file; None: the one that is there stays if it is of the item's pictures."""
+    space: str | None = None
+    """The space that the item was embedded in: it must be the one that serves. None: whatever serves."""
     sets_hidden: bool = False
     """Whether the item's `hidden` is written; else one that is there stays as hidden or shown as it was."""
 

@@ -1,7 +1,8 @@
 """The store: writes that share a commit, reads by id and in order."""
 
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 
 from model.content import FloatArray
 from service.batching import Batcher
+from service.errors import SpaceChanged
 from service.preconditions import UNCONDITIONAL, Precondition
 from service.store import tables
 from service.store.engine import lock_store, open_engine, translated
@@ -38,6 +40,9 @@ class Store:
         """
         self._lock_file = lock_store(url)
         self._on_change = on_change
+        self._writing = threading.RLock()
+        self.space = ""
+        """Version of the checkpoint that serves; changed while `paused` alone."""
         try:
             with translated():
                 self._engine = open_engine(url)
@@ -57,8 +62,8 @@ class Store:
         Writes an item whole, replacing what was there.
 
         Raises:
-            Overloaded, Closing: nothing was taken. The future raises StoreUnavailable, and PreconditionFailed
-                where the writing has a condition.
+            Overloaded, Closing: nothing was taken. The future raises StoreUnavailable, PreconditionFailed where the
+                writing has a condition, and SpaceChanged where its space serves no more.
         """
         return self._writer.submit(lambda connection: self._put(connection, item, writing))
 
@@ -77,16 +82,34 @@ class Store:
         with translated(), self._engine.connect().execution_options(**options) as connection:
             yield connection
 
-    def put_embeddings(self, embeddings: Mapping[str, StoredEmbedding]) -> None:
-        """Adds the embeddings of items in one space, by item id; for the time before serving."""
-        with translated(), self._engine.begin() as connection:
-            for item_id, embedding in embeddings.items():
-                tables.write_embedding(connection, item_id, embedding)
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While it is held no write is committed: all that came before is in the index, all that comes waits."""
+        with self._writing:
+            yield
+
+    @contextmanager
+    def writing_now(self) -> Iterator[sa.Connection]:
+        """A transaction beside the queue of writes and never beside one of them; for the other files of this package."""
+        with self._writing, translated(), self._engine.begin() as connection:
+            yield connection
+
+    def put_embeddings(self, items: Sequence[StoredItem]) -> None:
+        """Keeps the embeddings of items, in whatever space; those of an item that was written since are passed over."""
+        with self.writing_now() as connection:
+            as_they_were = tables.read_changes(connection, [item.item_id for item in items])
+            for item in items:
+                if item.embedding is not None and as_they_were.get(item.item_id) == item.change:
+                    tables.write_embedding(connection, item.item_id, item.embedding)
 
     def get(self, item_id: str, space: str) -> StoredItem | None:
         """One item with its embedding in a space, or None."""
         found = self.page(after=None, limit=1, space=space, only=item_id)
         return found[0] if found else None
+
+    def some(self, item_ids: Sequence[str], space: str) -> list[StoredItem]:
+        """Of these items those that are there, with features and embedding."""
+        return [item for item_id in item_ids for item in self.page(after=None, limit=1, space=space, only=item_id)]
 
     def page(self, *, after: str | None, limit: int, space: str, only: str | None = None) -> list[StoredItem]:
         """Items in the order of their ids, from the first after `after`, with features and embedding."""
@@ -154,9 +177,19 @@ class Store:
             after = rows[-1]["item_id"]
 
     def drop_other_spaces(self, space: str) -> None:
-        """Forgets the embeddings of every space but one."""
-        with translated(), self._engine.begin() as connection:
+        """Forgets the embeddings of every space but one; for the time before serving."""
+        with self.writing_now() as connection:
             connection.execute(sa.delete(tables.embeddings_table).where(tables.embeddings_table.c.space != space))
+
+    def drop_space(self, space: str, batch: int = 2000) -> None:
+        """Forgets the embeddings of one space, some at a time so that writes get through."""
+        here = tables.embeddings_table.c.space == space
+        some = sa.select(tables.embeddings_table.c.item_id).where(here).limit(batch).scalar_subquery()
+        dropped = batch
+        while dropped:
+            with self.writing_now() as connection:
+                left = sa.delete(tables.embeddings_table).where(here, tables.embeddings_table.c.item_id.in_(some))
+                dropped = connection.execute(left).rowcount
 
     def ping(self) -> None:
         """
@@ -193,6 +226,10 @@ class Store:
             return int(connection.execute(sa.select(sa.func.max(tables.items_table.c.change))).scalar() or 0)
 
     def _commit(self, operations: Sequence[Operation]) -> Sequence[Change | Exception]:
+        with self._writing:
+            return self._commit_alone(operations)
+
+    def _commit_alone(self, operations: Sequence[Operation]) -> Sequence[Change | Exception]:
         try:
             with translated(), self._engine.begin() as connection:
                 answers = [operation(connection) for operation in operations]
@@ -207,6 +244,8 @@ class Store:
     def _put(self, connection: sa.Connection, item: StoredItem, writing: Writing) -> Put:
         known = tables.read_head(connection, item.item_id)
         writing.condition.require(item.item_id, None if known is None else known.revision)
+        if writing.space not in (None, self.space):
+            raise SpaceChanged(self.space)
         self._change += 1
         now = time.time()
         written = replace(item, created_at=now if known is None else known.created_at, updated_at=now, change=self._change)

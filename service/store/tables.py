@@ -125,6 +125,11 @@ def to_item(row: sa.RowMapping, features: Mapping[str, StoredFeatures], embeddin
     return StoredItem(**plain, attributes=json.loads(row["attributes"]), features=features, embedding=embedding)
 
 
+def read_changes(connection: sa.Connection, ids: Sequence[str]) -> dict[str, int]:
+    query = sa.select(items_table.c.item_id, items_table.c.change).where(items_table.c.item_id.in_(ids))
+    return {row.item_id: row.change for row in connection.execute(query)}
+
+
 def read_head(connection: sa.Connection, item_id: str) -> StoredItem | None:
     """An item without its features and embedding, or None."""
     row = connection.execute(sa.select(items_table).where(items_table.c.item_id == item_id)).mappings().first()

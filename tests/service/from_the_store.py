@@ -31,8 +31,11 @@ class Recomputed:
         self.anchors = {**self.learned, **self.posted}
         self.erased = {user for (user,) in connection.execute("SELECT user_id FROM erasures")}
         self.events: dict[str, dict[str, list[tuple[float, str]]]] = defaultdict(lambda: defaultdict(list))
-        for user, item, kind, moment in connection.execute("SELECT user_id, item_id, event_type, timestamp FROM events"):
-            self.events[user][item].append((moment, kind))
+        events = connection.execute("SELECT number, user_id, item_id, event_type, timestamp FROM events").fetchall()
+        for number, user, item, kind, moment in events:
+            trained = number <= (checkpoint.manifest.events_through or 0) and item in self.in_training(user, liked=False)
+            if not trained:
+                self.events[user][item].append((moment, kind))
         connection.close()
         self.served = {item: self._thawed(item) for item in self.posted}
 

@@ -1,16 +1,35 @@
 """Waiting for items to move, without waiting for time to pass."""
 
 import asyncio
+from pathlib import Path
+from typing import Any
 
 import httpx
 
+from service.live import Live
 from service.running import Service
+from service.swap import Swapper
 
 
 def running(client: httpx.AsyncClient) -> Service:
     """The service that a client of this process talks to."""
-    service: Service = client._transport.app.state.service  # type: ignore[attr-defined]
-    return service
+    live: Live = client._transport.app.state.live  # type: ignore[attr-defined]
+    return live.now
+
+
+async def swap(client: httpx.AsyncClient, checkpoint: Path) -> dict[str, Any]:
+    """Swaps a checkpoint in, waits for the end and returns what `GET /model` says then."""
+    answer = await client.post("/admin/model", json={"checkpoint": str(checkpoint)})
+    assert answer.status_code == 202, answer.text
+    await swapper(client).finished()
+    said: dict[str, Any] = (await client.get("/model")).json()
+    return said
+
+
+def swapper(client: httpx.AsyncClient) -> Swapper:
+    """What swaps checkpoints in that service."""
+    live: Live = client._transport.app.state.live  # type: ignore[attr-defined]
+    return live.swapper
 
 
 async def settle(client: httpx.AsyncClient) -> None:

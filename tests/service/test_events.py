@@ -257,23 +257,30 @@ async def test_what_training_counted_does_not_count_again(client: httpx.AsyncCli
 async def test_events_that_the_checkpoint_was_trained_on_do_not_count(
     service: ClientMaker, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only what has a higher number than its manifest's `events_through`."""
+    """Those up to its manifest's `events_through`, of the pairs that training kept; of the others it knows nothing."""
     from dataclasses import replace
 
+    kept = checkpoint.interactions
+    trained = checkpoint.item_ids[next(kept.items[at] for at in range(kept.indptr[1]) if kept.weights[at] > 0)]
+    user = checkpoint.user_ids[0]
     context = service()
     async with context.client() as client:
         await post_items(client, "a", "b")
-        await send(client, event("e1"), event("e2", "other"))
-    monkeypatch.setattr(context._space, "manifest", replace(checkpoint.manifest, events_through=1))
+        before = await scores(client, user)
+        await send(client, event("e1", user, trained, "hide"), event("e2", STRANGER), event("e3", STRANGER, trained, "view"))
+    monkeypatch.setattr(context._space, "manifest", replace(checkpoint.manifest, events_through=3))
 
     async with context.client() as client:
-        answers = [(await client.get(f"/recommend/{user}")).status_code for user in (STRANGER, "other")]
-        count = (await client.get("/items/a")).json()["event_count"]
-        await send(client, event("e3"))
-        later = await client.get(f"/recommend/{STRANGER}")
+        after = await scores(client, user)
+        held = running(client).ledger.progress(["a", trained])
+        stranger = (await client.get(f"/recommend/{STRANGER}")).json()["source"]
+        await send(client, event("e4", user, trained, "hide"))
+        later = await scores(client, user)
 
-    assert (answers, count) == ([404, 200], 1)
-    assert later.status_code == 200
+    assert after["b"] == pytest.approx(before["b"], abs=1e-5)
+    assert {item_id: told[0] for item_id, told in held.items()} == {"a": 1, trained: 1}
+    assert stranger == "user"
+    assert later["b"] != pytest.approx(before["b"], abs=1e-5)
 
 
 async def test_the_settings_weigh_events(service: ClientMaker) -> None:

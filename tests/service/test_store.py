@@ -166,7 +166,8 @@ def test_pages_follow_each_other_without_gaps(store: Store) -> None:
 def test_items_without_an_embedding_in_a_space_are_found(store: Store) -> None:
     for i in range(5):
         store.put(item(f"item-{i}")).result(10)
-    store.put_embeddings({"item-2": StoredEmbedding("space-2", np.zeros(2, np.float32), {})})
+    placed = replace(store.some(["item-2"], SPACE)[0], embedding=StoredEmbedding("space-2", np.zeros(2, np.float32), {}))
+    store.put_embeddings([placed])
 
     lacking = [one.item_id for batch in store.without_embedding("space-2", batch=2) for one in batch]
 
