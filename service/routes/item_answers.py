@@ -65,7 +65,7 @@ def to_answer(space: Space, item: StoredItem) -> dict[str, Any]:
 async def item_response(service: Service, item: StoredItem, request: Request, status: int = 200) -> Response:
     """One item with its ETag; 304 to a GET that knows this state of it."""
     if item.embedding is not None and item.embedding.space != service.space.version:
-        service = get_service(request)  # another checkpoint took over while the item came in
+        service = await get_service(request)  # another checkpoint took over while the item came in
     answers = await with_standing(service.ledger, [to_answer(service.space, item)])
     body = orjson.dumps(answers[0])
     etag = f'"{item.revision}.{hashlib.sha256(body).hexdigest()[:12]}"'

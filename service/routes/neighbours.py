@@ -13,6 +13,7 @@ from service.routes.access import require
 from service.routes.filters import parse_filter
 from service.routes.items import require_id
 from service.routes.wiring import ServiceDep, documented
+from service.standing import state_of
 
 router = APIRouter(tags=["items"])
 
@@ -32,9 +33,9 @@ async def similar(item_id: str, query: Annotated[SimilarQuery, Query()], service
     found = await asyncio.to_thread(
         service.similar.items, require_id("item_id", item_id), query.k, cold_only=query.cold_only, where=where
     )
-    warm = service.space.anchors.is_warm
     items = [
-        {"item_id": hit.item_id, "cosine": round(hit.score, 6), "state": "warm" if warm(hit.item_id) else "cold"} for hit in found
+        {"item_id": hit.item_id, "cosine": round(hit.score, 6), "state": state_of(service.space, service.ledger, hit.item_id)}
+        for hit in found
     ]
     return _json({"item_id": item_id, "space": service.space.version, "items": items})
 

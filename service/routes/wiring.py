@@ -13,15 +13,16 @@ from service.running import Service
 from service.schemas import ProblemAnswer
 
 
-def get_live(request: Request) -> Live:
+# These are async because FastAPI sends what is not through a thread.
+async def get_live(request: Request) -> Live:
     """What holds the service that answers now."""
     live: Live = request.app.state.live
     return live
 
 
-def get_service(request: Request) -> Service:
+async def get_service(request: Request) -> Service:
     """The service that answers now: one space, for the whole of the request."""
-    return get_live(request).now
+    return (await get_live(request)).now
 
 
 LiveDep = Annotated[Live, Depends(get_live)]

@@ -55,6 +55,17 @@ async def test_similar_items_keep_to_a_filter_and_to_what_is_cold(client: httpx.
     assert (refused.status_code, refused.json()["field"]) == (422, "filter")
 
 
+async def test_a_similar_item_says_when_it_thaws(client: httpx.AsyncClient) -> None:
+    for item_id in ("one", "other"):
+        await client.post("/items", json={"item_id": item_id, "title": "sailing"})
+
+    before = (await client.get("/items/one/similar")).json()["items"]
+    await client.post("/events", json={"event_id": "1", "user_id": USER, "item_id": "other", "event_type": "like"})
+    after = (await client.get("/items/one/similar")).json()["items"]
+
+    assert [(hit["item_id"], hit["state"]) for hit in before + after] == [("other", "cold"), ("other", "thawing")]
+
+
 async def test_a_hidden_item_has_similar_ones_and_is_in_no_list_of_others(
     client: httpx.AsyncClient, checkpoint: Checkpoint
 ) -> None:
