@@ -15,6 +15,8 @@ from service.settings import read_settings
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 _OFFLINE = {"add_help_option": False, "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True}}
 
+_HOLD_OUT = "Share of the cold items with enough likes to keep cold in the next checkpoint, to judge it by."
+_MIN_LIKES = "How many likes are enough."
 Url = Annotated[str, typer.Option(envvar="THAW_URL", help="Where the service listens.")]
 
 
@@ -70,6 +72,55 @@ def ingest(
         typer.echo(f"  and {outcome.refused + outcome.incomplete - 20:,} more", err=True)
     if outcome.refused or outcome.incomplete:
         raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option(help="The folder to write; it must not be there.")],
+    hold_out: Annotated[float, typer.Option(min=0.01, max=0.9, help=_HOLD_OUT)] = 0.2,
+    min_likes: Annotated[int, typer.Option(min=1, help=_MIN_LIKES)] = 5,
+    seed: Annotated[int | None, typer.Option(help="Draw them with this seed; else anew after every event.")] = None,
+) -> None:
+    """Write what a service holds as a plain folder to train on, while it serves; its THAW_ variables say which."""
+    settings = read_settings()
+    from service.configured import choose_checkpoint
+    from service.export import HoldOut
+    from service.export import export as run
+
+    done = run(settings.store_url, choose_checkpoint(settings), out, HoldOut(hold_out, min_likes, seed))
+    rows = f"{done.history:,} interactions of training, {done.events:,} events through {done.events_through}"
+    typer.echo(f"{done.items:,} items, {rows}")
+    typer.echo(f"{len(done.held_out):,} items are to be kept cold")
+    for reason, count in done.left_out.items():
+        typer.echo(f"  left out: {count:,} x {reason}")
+
+
+@app.command()
+def retrain(
+    url: Url = "http://127.0.0.1:8000",
+    out: Annotated[Path | None, typer.Option(help="The new checkpoint; else beside the one that serves.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Swap the new checkpoint in although it is worse.")] = False,
+    hold_out: Annotated[float, typer.Option(min=0.01, max=0.9, help=_HOLD_OUT)] = 0.2,
+    min_likes: Annotated[int, typer.Option(min=1, help=_MIN_LIKES)] = 5,
+    seed: Annotated[int | None, typer.Option(help="Draw them with this seed; else anew after every event.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write what came of it to this file.")] = None,
+) -> None:
+    """
+    Train on what the service gathered, compare, and swap the new checkpoint in unless it is worse (exit status 3).
+
+    Runs where the service runs, with its THAW_ variables and an admin key in THAW_API_KEY.
+    """
+    settings = read_settings()
+    from service.export import HoldOut
+    from service.retrain import Wishes, say
+    from service.retrain import retrain as run
+
+    done = run(settings, Wishes(url, out, HoldOut(hold_out, min_likes, seed), force=force))
+    typer.echo(say(done))
+    if json_file is not None:
+        json_file.write_text(json.dumps(done.to_fields(), indent=1) + "\n", encoding="utf-8")
+    if not done.swapped:
+        raise typer.Exit(3)
 
 
 @app.command()

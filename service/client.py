@@ -173,6 +173,14 @@ class Client:
         """Removes what is held of a user, for good."""
         self._call("DELETE", f"/users/{quote(user_id, safe='')}")
 
+    def model(self) -> dict[str, Any]:
+        """What `/model` says."""
+        return self._call("GET", "/model")
+
+    def swap_model(self, checkpoint: str) -> dict[str, Any]:
+        """Begins to swap a checkpoint in; `model()["swap"]` tells how it goes. Needs an admin key."""
+        return self._call("POST", "/admin/model", json={"checkpoint": checkpoint})
+
     def ready(self) -> dict[str, Any]:
         """What `/health/ready` says."""
         return self._call("GET", "/health/ready")

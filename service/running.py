@@ -125,13 +125,13 @@ def open_service(settings: Settings, space: Space) -> Service:
 
 def make_catalogue(settings: Settings, space: Space) -> Catalogue:
     """An empty one for a space, with an index and a ledger of its own."""
-    return Catalogue(space, FlatIndex(space.tower.width), Ledger(space, _make_rules(settings, space)))
+    return Catalogue(space, FlatIndex(space.tower.width), Ledger(space, make_rules(settings, space)))
 
 
 def make_service(shared: Shared, catalogue: Catalogue) -> Service:
     """A service in a catalogue's space."""
     space, index, ledger, metrics = catalogue.space, catalogue.index, catalogue.ledger, shared.metrics
-    settings, store, rules = shared.settings, shared.store, _make_rules(shared.settings, space)
+    settings, store, rules = shared.settings, shared.store, make_rules(shared.settings, space)
     users = Users(space, shared.caches, metrics, ledger)
     ranking = Ranking(index, space.taste_width, _make_defaults(settings, space))
     return Service(
@@ -153,7 +153,8 @@ def make_service(shared: Shared, catalogue: Catalogue) -> Service:
     )
 
 
-def _make_rules(settings: Settings, space: Space) -> Rules:
+def make_rules(settings: Settings, space: Space) -> Rules:
+    """What the settings, and where these say nothing the checkpoint, say about events."""
     trained_with = float(space.manifest.dataset.get("threshold", 1.0))
     return Rules(
         weights={**WEIGHTS, **settings.event_weights},

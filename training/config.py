@@ -38,7 +38,7 @@ class TrainConfig:
     threshold: float = 1.0
     text_fields: tuple[str, ...] = ("title", "text")
     encoders: Mapping[str, str] = field(default_factory=dict)
-    """By modality, over the recipe's own; `none` leaves a modality out."""
+    """By modality, over the recipe's own; `none` leaves a modality out, and `*` with it all that are not named."""
     numbers: Mapping[str, str] = field(default_factory=dict)
     """The recipe's numbers that differ from its own, as text."""
     device: str = "auto"
@@ -59,7 +59,7 @@ class TrainConfig:
         Raises:
             BadConfig: none is left.
         """
-        names = {**ENCODERS[self.recipe], **self.encoders}
+        names = {**({} if "*" in self.encoders else ENCODERS[self.recipe]), **self.encoders}
         kept = {modality: name for modality, name in names.items() if name != "none"}
         if not kept:
             raise BadConfig("every modality was left out: keep at least one encoder")

@@ -11,6 +11,7 @@ from model.anchors import Anchors
 from model.checkpoint import Checkpoint, load_checkpoint, make_encoders, make_tower
 from model.content_encoder import ContentEncoder
 from model.plain.items import CatalogueItem
+from model.plain.kept_features import FolderFeatures
 from training.data.plain import DataFolder, read_folder
 from training.dataset import to_matrix
 from training.errors import NothingLeft
@@ -86,8 +87,8 @@ def _embed(
     encoders = make_encoders(checkpoint.manifest, device=choose_device(config.device))
     tower = make_tower(checkpoint, encoders)
     reader = ContentEncoder(encoders, checkpoint.manifest.fields)
-    with open_cache(config.cache) as cache:
-        features = encode_items(items, reader, cache, folder.bad_items, reporter)
+    with open_cache(config.cache) as cache, FolderFeatures(config.data) as given:
+        features = encode_items(items, reader, cache, folder.bad_items, reporter, given)
     folder.bad_items.require_few(config.max_bad_share)
     rows = np.flatnonzero(features.present.any(axis=1))
     kept = [items[row] for row in rows]

@@ -4,7 +4,7 @@ import hashlib
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from model.errors import ContentError
 from model.features import Encoding, Features, row_to_bytes, rows_of_bytes
 from model.plain.bad_rows import BadRows
 from model.plain.items import CatalogueItem
+from model.plain.kept_features import FolderFeatures
 from model.plain.pictures import PictureCache, default_cache
 from training.progress import Reporter
 
@@ -78,13 +79,22 @@ class _Item:
 
 
 def encode_items(
-    items: Sequence[CatalogueItem], reader: ContentEncoder, cache: FeatureCache, bad: BadRows, reporter: Reporter
+    items: Sequence[CatalogueItem],
+    reader: ContentEncoder,
+    cache: FeatureCache,
+    bad: BadRows,
+    reporter: Reporter,
+    kept: FolderFeatures | None = None,
 ) -> Features:
     """
     The features of a catalogue, in its order, from the cache where they are there.
 
     Pictures named by URL are fetched first, if an encoder will look at them. A picture that does not come, or cannot
     be read, is noted in `bad` and counts as missing; an item left with nothing has no modality present.
+
+    Args:
+        kept: features that lie in the folder. They are taken where the encoder is the same: a picture's where there is no
+            picture, those of words where they were made of the same words.
     """
     encoders = list(reader.encoders.values())
     if any(encoder.spec.kind is Kind.IMAGE for encoder in encoders):
@@ -94,7 +104,7 @@ def encode_items(
     with reporter.step("encoding content", len(items)) as advance:
         for start in range(0, len(items), CHUNK):
             chunk = items[start : start + CHUNK]
-            rows += _encode_chunk(chunk, reader, names, cache, bad)
+            rows += _encode_chunk(chunk, reader, names, cache, bad, kept)
             advance(len(chunk))
     columns = [[row[m] for row in rows] for m in range(len(encoders))]
     return Features(
@@ -123,12 +133,21 @@ def _to_encoding(column: Sequence[bytes | None], encoder: Encoder) -> Encoding:
 
 
 def _encode_chunk(
-    chunk: Sequence[CatalogueItem], reader: ContentEncoder, names: Sequence[str], cache: FeatureCache, bad: BadRows
+    chunk: Sequence[CatalogueItem],
+    reader: ContentEncoder,
+    names: Sequence[str],
+    cache: FeatureCache,
+    bad: BadRows,
+    kept: FolderFeatures | None,
 ) -> list[list[bytes | None]]:
     items = [_read(item, reader, bad) for item in chunk]
     wanted, known = [], []
     for m, modality in enumerate(reader.encoders):
         known.append(cache.get(names[m], [item.keys[m] or "" for item in items]))
+        if kept is not None:
+            encoder = reader.encoders[modality]
+            given = kept.get(modality, encoder.spec.fingerprint, [item.item_id for item in items])
+            items = _take_kept(items, m, encoder, given, known[m])
         new = {key: item for item in items if (key := item.keys[m]) and key not in known[m]}
         raws, refused = _take_raws(new, modality, reader)
         wanted.append(raws)
@@ -140,6 +159,22 @@ def _encode_chunk(
         cache.put(names[m], fresh)
         known[m] |= fresh
     return [[known[m].get(key or "") for m, key in enumerate(item.keys)] for item in items]
+
+
+def _take_kept(
+    items: Sequence[_Item], m: int, encoder: Encoder, given: Mapping[str, tuple[str, bytes]], known: dict[str, bytes]
+) -> list[_Item]:
+    """The items, those that have a folder's features by these: what they are kept under goes into `known`."""
+    taken = []
+    for item in items:
+        read, data = given.get(item.item_id, ("", b""))
+        key = item.keys[m]
+        if data and key is None and encoder.spec.kind is Kind.IMAGE:
+            key = read = f"of {item.item_id}"
+        if data and key and key == read:
+            known[key] = data
+        taken.append(replace(item, keys=(*item.keys[:m], key, *item.keys[m + 1 :])))
+    return taken
 
 
 def _read(item: CatalogueItem, reader: ContentEncoder, bad: BadRows) -> _Item:

@@ -20,6 +20,7 @@ from model.encoders.spec import Encoder
 from model.features import Features
 from model.item_tower import all_threads
 from model.manifest import EncoderRecord, Manifest
+from model.plain.kept_features import FolderFeatures
 from training.cold_share import SHARES, find_taus
 from training.config import TrainConfig, read_numbers
 from training.data.plain import DataFolder, read_folder
@@ -66,8 +67,8 @@ def train(config: TrainConfig, reporter: Reporter) -> Summary:
     reporter.say(f"{len(folder.items):,} items, {len(folder.interactions):,} interactions, on {device}")
     try:
         _require_usable(folder, config.max_bad_share)
-        with open_cache(config.cache) as cache:
-            features = encode_items(folder.items, reader, cache, folder.bad_items, reporter)
+        with open_cache(config.cache) as cache, FolderFeatures(config.data) as kept:
+            features = encode_items(folder.items, reader, cache, folder.bad_items, reporter, kept)
         _require_usable(folder, config.max_bad_share)
     finally:
         write_report(folder, report)
@@ -98,6 +99,7 @@ def train_on(
         },
         dataset=_describe(folder, warm, len(cold.item_ids), config),
         metrics={"split": "cold_val", **metrics.means(), **errors, "users": len(metrics.users), "items": len(cold.item_ids)},
+        events_through=folder.events_through,
         libraries={name: importlib.metadata.version(name) for name in _LIBRARIES},
     )
     return Checkpoint(

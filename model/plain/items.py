@@ -9,7 +9,7 @@ from model.content import Content, Scalar
 from model.plain.bad_rows import BadRows
 from model.plain.tables import Row, find_table
 
-_OWN_COLUMNS = {"item_id", "title", "text", "image", "split"}
+_OWN_COLUMNS = {"item_id", "title", "text", "image", "split", "has_features"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _to_item(folder: Path, row: Row, where: str, bad: BadRows) -> CatalogueItem 
     title, text = read_word(row.get("title")), read_word(row.get("text"))
     image, image_url = _find_image(folder, read_word(row.get("image")), named, bad)
     if not title and not text:
-        if image is None and not image_url:
+        if image is None and not image_url and not row.get("has_features"):
             bad.drop("neither picture nor words", named)
             return None
         bad.remark("blank text", named)

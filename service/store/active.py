@@ -5,7 +5,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from service.store.engine import open_engine, translated
+from service.store.engine import is_there, open_engine, translated
 from service.store.store import Store
 from service.store.tables import meta_table
 
@@ -27,8 +27,7 @@ def read_active(url: str) -> Active | None:
     Raises:
         StoreUnavailable: it cannot be read.
     """
-    database = sa.make_url(url).database
-    if url.startswith("sqlite") and (not database or not Path(database).exists()):
+    if not is_there(url):
         return None
     with translated():
         engine = open_engine(url)

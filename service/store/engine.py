@@ -31,6 +31,12 @@ def lock_store(url: str) -> IO[bytes] | None:
     return file
 
 
+def is_there(url: str) -> bool:
+    """Whether a database is where a URL says, as far as that can be told without making one."""
+    database = sa.make_url(url).database
+    return not url.startswith("sqlite") or (bool(database) and Path(str(database)).exists())
+
+
 def open_engine(url: str) -> sa.Engine:
     engine = sa.create_engine(url, hide_parameters=True)  # what was written is nothing for a log
     if engine.dialect.name == "sqlite":

@@ -77,21 +77,21 @@ def write_demo(folder: Path, *, items: int, users: int, seed: int = 0) -> None:
     if items < 40 or users < 8:
         raise BadConfig("the demo needs 40 items and 8 users, so that every taste has some of both")
     random = Random(seed)
-    people = _make_users(users)
-    catalogue = [_make_item(f"item-{at:04}", at, random, split="cold_val" if at % 5 == 4 else "warm") for at in range(items)]
-    new = [_make_item(f"new-{at:03}", at, random, split="cold_test", part=at // 4 % 3) for at in range(NEW_ITEMS)]
+    people = make_users(users)
+    catalogue = [make_item(f"item-{at:04}", at, random, split="cold_val" if at % 5 == 4 else "warm") for at in range(items)]
+    new = [make_item(f"new-{at:03}", at, random, split="cold_test", part=at // 4 % 3) for at in range(NEW_ITEMS)]
     _write_folder(folder / "catalogue", catalogue, people, random, per_user=max(12, items // 12))
     _write_folder(folder / "new", new, people, random, per_user=12)
 
 
-def _make_users(count: int) -> list[DemoUser]:
+def make_users(count: int) -> list[DemoUser]:
     tastes = [("picture", pattern) for pattern in PATTERNS] + [("words", theme) for theme in THEMES]
     tastes = [tastes[at // 2 + (at % 2) * len(PATTERNS)] for at in range(len(tastes))]
     numbered = [(*tastes[at % len(tastes)], at // len(tastes) + 1) for at in range(count)]
     return [DemoUser(f"{sense}-{taste}-{number:02}", sense, taste) for sense, taste, number in numbered]
 
 
-def _make_item(item_id: str, at: int, random: Random, *, split: str, part: int = 0) -> DemoItem:
+def make_item(item_id: str, at: int, random: Random, *, split: str, part: int = 0) -> DemoItem:
     """
     Args:
         part: 0 with both modalities, 1 only a picture, 2 only words.

@@ -1,10 +1,12 @@
-"""The plain data folder: a table of items, a table of interactions, pictures beside them."""
+"""The plain data folder: a table of items, a table of interactions, pictures or features beside them."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from model.plain.bad_rows import BadRows
+from model.plain.errors import TableUnreadable
 from model.plain.items import CatalogueItem, read_items
 from model.plain.tables import find_table
 from training.data.interactions import InteractionTable, read_interactions
@@ -19,6 +21,8 @@ class DataFolder:
     interactions: InteractionTable
     bad_items: BadRows
     bad_interactions: BadRows
+    events_through: int | None = None
+    """The last event of the service that wrote the folder (`thaw export`); None for any other folder."""
 
     def fingerprint(self) -> str:
         """SHA-256 over ids and interactions: whether two checkpoints saw the same data."""
@@ -45,4 +49,13 @@ def read_folder(path: Path, *, threshold: float = 1.0) -> DataFolder:
     items = read_items(path, bad_items)
     rows = {item.item_id: row for row, item in enumerate(items)}
     interactions = read_interactions(find_table(path, "interactions"), rows, threshold, bad_interactions)
-    return DataFolder(path, items, interactions, bad_items, bad_interactions)
+    return DataFolder(path, items, interactions, bad_items, bad_interactions, _events_through(path))
+
+
+def _events_through(path: Path) -> int | None:
+    try:
+        return int(json.loads((path / "export.json").read_text(encoding="utf-8"))["events_through"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise TableUnreadable(path / "export.json", f"it has no number `events_through` ({error})") from error

@@ -1,0 +1,189 @@
+"""A running service's catalogue, its events and what its checkpoint learned from, as a plain folder to train on."""
+
+import csv
+import gzip
+import json
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from model.checkpoint import Checkpoint, load_checkpoint
+from model.event_types import RATING, is_positive, weight
+from model.plain.kept_features import KeptFeatures, write_features
+from service.errors import ServiceError
+from service.store.event_records import NewEvent
+from service.store.records import StoredItem
+from service.store.snapshot import Snapshot, open_snapshot
+
+NOTE = "export.json"
+_OWN = {"item_id", "title", "text", "image", "split", "has_features"}
+_HEADER = ("user_id", "item_id", "event_type", "value", "timestamp")
+
+
+class ExportRefused(ServiceError):
+    """The export was not begun, or nothing of it is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldOut:
+    """Which items are kept cold in the checkpoint that is trained on the export, to judge it by."""
+
+    share: float = 0.2
+    """Of the items that are cold in the serving checkpoint and have enough likes."""
+    least_likes: int = 5
+    seed: int | None = None
+    """None: another draw after each export with new events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written; `export.json` holds the same."""
+
+    space: str
+    events_through: int
+    items: int = 0
+    events: int = 0
+    history: int = 0
+    """Interactions of the serving checkpoint's training."""
+    held_out: list[str] = field(default_factory=list)
+    """Items that are cold in the serving checkpoint and shall be so in the next one; none where no cold item has likes."""
+    least_likes: int = 0
+    """How many likes each of them has at least."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Rows by why they are not there."""
+
+
+def export(store_url: str, checkpoint: Path, out: Path, hold_out: HoldOut) -> Exported:
+    """
+    Writes the folder beside its final name, then renames it.
+
+    Users that were erased are left out, whatever they did since: no checkpoint learns from them again.
+
+    Raises:
+        ExportRefused: something is at `out`; it was not touched.
+        StoreUnavailable, CheckpointError: nothing was written.
+    """
+    if out.exists():
+        raise ExportRefused(f"{out} is there already: name another folder, or remove it")
+    loaded = load_checkpoint(checkpoint)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    working = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
+    working.mkdir()
+    try:
+        with open_snapshot(store_url) as snapshot:
+            exported = _Writer(snapshot, loaded, hold_out).write(working)
+        working.rename(out)
+    finally:
+        shutil.rmtree(working, ignore_errors=True)
+    return exported
+
+
+class _Writer:
+    def __init__(self, snapshot: Snapshot, checkpoint: Checkpoint, hold_out: HoldOut) -> None:
+        self._snapshot, self._checkpoint, self._hold_out = snapshot, checkpoint, hold_out
+        self._erased = snapshot.erased()
+        self._threshold = float(checkpoint.manifest.dataset.get("threshold", 1.0))
+        self._left_out: Counter[str] = Counter()
+
+    def write(self, folder: Path) -> Exported:
+        ids = {item.item_id for item in self._snapshot.items()}
+        through = self._snapshot.events_through
+        history = self._write_interactions(folder, ids)
+        likes = self._likes(ids)
+        held_out, least = self._draw(likes, Random(through if self._hold_out.seed is None else self._hold_out.seed))
+        liked = likes.keys() | (ids & set(self._checkpoint.item_ids))
+        items = self._write_items(folder, liked, frozenset(held_out))
+        write_features(folder, self._features())
+        counts = {"items": items, "events": history[1], "history": history[0]}
+        exported = Exported(
+            self._checkpoint.version, through, **counts, held_out=held_out, least_likes=least, left_out=dict(self._left_out)
+        )
+        (folder / NOTE).write_text(json.dumps(asdict(exported), indent=1) + "\n", encoding="utf-8")
+        return exported
+
+    def _write_interactions(self, folder: Path, ids: set[str]) -> tuple[int, int]:
+        history = events = 0
+        with gzip.open(folder / "interactions.csv.gz", "wt", newline="", encoding="utf-8", compresslevel=3) as file:
+            writer = csv.writer(file)
+            writer.writerow(_HEADER)
+            for row in self._history(ids):
+                writer.writerow(row)
+                history += 1
+            for event in self._events(ids, note=True):
+                value = "" if event.value is None else repr(event.value)
+                writer.writerow((event.user_id, event.item_id, event.event_type, value, repr(event.timestamp)))
+                events += 1
+        return history, events
+
+    def _history(self, ids: set[str]) -> Iterator[tuple[str, ...]]:
+        """The checkpoint's training interactions: before all events, so that a later event outweighs them."""
+        kept, names = self._checkpoint.interactions, self._checkpoint.item_ids
+        for row, user_id in enumerate(self._checkpoint.user_ids):
+            if user_id in self._erased:
+                self._left_out["erased user"] += 1
+                continue
+            for at in range(kept.indptr[row], kept.indptr[row + 1]):
+                item_id = names[kept.items[at]]
+                if item_id not in ids:
+                    self._left_out["trained on an item that is not in the store"] += 1
+                elif kept.weights[at] > 0:
+                    yield user_id, item_id, "like", "", ""
+                else:  # seen, and no positive
+                    yield user_id, item_id, RATING, repr(min(0.0, self._threshold - 1)), ""
+
+    def _events(self, ids: set[str], *, note: bool = False) -> Iterator[NewEvent]:
+        for _, event in self._snapshot.events():
+            reason = "event of an erased user" if event.user_id in self._erased else ""
+            reason = reason or ("" if event.item_id in ids else "event on an item that is not in the store")
+            if not reason:
+                yield event
+            elif note:
+                self._left_out[reason] += 1
+
+    def _likes(self, ids: set[str]) -> Counter[str]:
+        """How many users liked each item since the checkpoint was trained, as far as it has any."""
+        pairs = {
+            (event.user_id, event.item_id)
+            for event in self._events(ids)
+            if is_positive(event.event_type, weight(event.event_type, event.value or 0.0), self._threshold)
+        }
+        return Counter(item_id for _, item_id in pairs)
+
+    def _draw(self, likes: Counter[str], random: Random) -> tuple[list[str], int]:
+        """Items to keep cold, and how many likes each of those that they were drawn from has at least."""
+        warm = set(self._checkpoint.item_ids)
+        for least in (self._hold_out.least_likes, 1):
+            enough = sorted(item_id for item_id, count in likes.items() if count >= least and item_id not in warm)
+            if enough:
+                return sorted(random.sample(enough, max(1, round(self._hold_out.share * len(enough))))), least
+        return [], 0
+
+    def _write_items(self, folder: Path, liked: set[str], held_out: frozenset[str]) -> int:
+        count = 0
+        with (folder / "items.jsonl").open("w", encoding="utf-8") as file:
+            for item in self._snapshot.items():
+                file.write(json.dumps(self._row(item, liked, held_out), ensure_ascii=False) + "\n")
+                count += 1
+        return count
+
+    def _row(self, item: StoredItem, liked: set[str], held_out: frozenset[str]) -> dict[str, Any]:
+        split = "warm" if item.item_id in liked else "cold_test"  # nobody liked it: there is nothing to learn from
+        split = "cold_val" if item.item_id in held_out else split
+        return {
+            "item_id": item.item_id,
+            "title": item.title,
+            "text": item.text,
+            "split": split if held_out else "",
+            "has_features": bool(item.features),
+            **{name: value for name, value in item.attributes.items() if name not in _OWN},
+        }
+
+    def _features(self) -> Iterator[KeptFeatures]:
+        for item in self._snapshot.items():
+            for modality, kept in item.features.items():
+                yield KeptFeatures(item.item_id, modality, kept.fingerprint, kept.input, kept.data)

@@ -1,0 +1,158 @@
+"""The loop is closed: what a service gathered trains the next checkpoint, which takes over if it is not worse."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from model.checkpoint import load_manifest
+from model.manifest import Manifest
+from service.client import Client
+from service.compare import Comparison, compare, judge
+from service.configured import choose_checkpoint, open_at
+from service.errors import ServiceError
+from service.export import Exported, HoldOut, export
+from service.running import make_rules
+from service.settings import Settings
+from service.store.snapshot import open_snapshot
+
+FEW_ITEMS, FEW_USERS = 20, 50
+
+
+class RetrainFailed(ServiceError):
+    """A step went wrong; the message says which. The old checkpoint serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retrained:
+    """What came of it."""
+
+    checkpoint: Path
+    space: str
+    events_through: int
+    comparison: Comparison
+    swapped: bool
+
+    def to_fields(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {**asdict(self), "checkpoint": str(self.checkpoint)}
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How to retrain."""
+
+    url: str
+    out: Path | None = None
+    """The new checkpoint's directory; None: beside the one that serves, named by the time."""
+    hold_out: HoldOut = field(default_factory=HoldOut)
+    force: bool = False
+    """Swap although the new one is worse."""
+    train_arguments: Sequence[str] = ()
+    """More of them for `thaw train`."""
+
+
+def retrain(settings: Settings, wishes: Wishes) -> Retrained:
+    """
+    Exports, trains, compares on items kept cold from both checkpoints, and swaps.
+
+    Raises:
+        RetrainFailed: nothing to compare on, training failed, or the service did not take the checkpoint.
+        CallFailed: the service does not answer, or refuses.
+        ProjectError: the store or the checkpoint that serves cannot be read.
+    """
+    serving = choose_checkpoint(settings)
+    manifest = load_manifest(serving)
+    _require_serving(wishes.url, manifest.version)
+    out = wishes.out or serving.absolute().with_name(f"checkpoint-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+    with tempfile.TemporaryDirectory(prefix="thaw-retrain-") as folder:
+        exported = export(settings.store_url, serving, Path(folder) / "export", wishes.hold_out)
+        _require_comparable(exported)
+        _train(Path(folder) / "export", out, _options(manifest) + list(wishes.train_arguments))
+    comparison = _compare(settings, serving, out, exported)
+    swapped = wishes.force or not comparison.is_worse
+    if swapped:
+        _swap(wishes.url, out)
+    return Retrained(out, load_manifest(out).version, exported.events_through, comparison, swapped)
+
+
+def say(done: Retrained) -> str:
+    """What came of it, for people."""
+    found = done.comparison
+    difference = f"{found.new - found.serving:+.4f} ± {found.stderr:.4f}"
+    lines = [
+        f"on {found.items:,} items that are cold in both, for {found.users:,} users who liked some: "
+        f"NDCG@20 {found.serving:.4f} serving, {found.new:.4f} new (difference {difference})"
+    ]
+    if found.items < FEW_ITEMS or found.users < FEW_USERS:
+        lines.append("so few items and users say little")
+    if done.swapped:
+        lines.append(f"{done.space} serves now, from {done.checkpoint}" + (", although it is worse" if found.is_worse else ""))
+    else:
+        lines.append(f"the new one is worse: the old one serves on. --force takes it all the same; it is at {done.checkpoint}")
+    return "\n".join(lines)
+
+
+def _require_serving(url: str, version: str) -> None:
+    with Client(url) as client:
+        space = client.model()["space"]
+    if space != version:
+        raise RetrainFailed(
+            f"{url} serves {space}, and by THAW_STORE_URL and THAW_CHECKPOINT it should be {version}: "
+            "run this with the settings of that service"
+        )
+
+
+def _require_comparable(exported: Exported) -> None:
+    if not exported.held_out:
+        raise RetrainFailed(
+            f"no item that is cold in {exported.space} was liked by anybody since: there is nothing to learn of new items, "
+            "and nothing to compare on"
+        )
+
+
+def _options(manifest: Manifest) -> list[str]:
+    """`thaw train` as it was for a checkpoint."""
+    named = [option for name, record in manifest.encoders.items() for option in ("--encoder", f"{name}={record.name}")]
+    return [
+        *("--recipe", str(manifest.recipe["name"]), "--seed", str(manifest.recipe.get("seed", 0))),
+        *("--threshold", str(manifest.dataset.get("threshold", 1.0))),
+        *("--text-fields", ",".join(_text_fields(manifest))),
+        *("--encoder", "*=none", *named),
+        *("--set", f"width={manifest.network.width}"),
+    ]
+
+
+def _text_fields(manifest: Manifest) -> Sequence[str]:
+    """Each modality of words reads all of them, but for `title`, which reads the first that is not blank."""
+    plain = [fields for fields in manifest.fields.values() if not any("|" in name for name in fields)]
+    return plain[0] if plain else next(iter(manifest.fields.values()))[0].split("|")
+
+
+def _train(data: Path, out: Path, options: Sequence[str]) -> None:
+    command = [sys.executable, "-m", "training", "train", "--data", str(data), "--out", str(out), *options]
+    if subprocess.run(command, check=False).returncode:
+        raise RetrainFailed("training failed; its message is above")
+
+
+def _compare(settings: Settings, serving: Path, new: Path, exported: Exported) -> Comparison:
+    spaces = [open_at(settings, path) for path in (serving, new)]
+    rules = make_rules(settings, spaces[0])
+    with open_snapshot(settings.store_url) as snapshot:
+        threshold = float(spaces[0].manifest.dataset.get("threshold", 1.0))
+        judged = judge(snapshot, exported.held_out, threshold, rules)
+    return compare(spaces[0], spaces[1], judged, rules)
+
+
+def _swap(url: str, checkpoint: Path) -> None:
+    with Client(url) as client:
+        client.swap_model(str(checkpoint.absolute()))
+        while (swap := client.model()["swap"])["state"] not in ("done", "failed"):
+            time.sleep(0.5)
+    if swap["state"] == "failed":
+        raise RetrainFailed(f"{checkpoint} was not swapped in: {swap['error']}; the old checkpoint serves")

@@ -1,0 +1,134 @@
+"""The closed loop, against a service in a process of its own."""
+
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+
+import pytest
+from pydantic import SecretStr
+
+from model.checkpoint import load_checkpoint, load_manifest
+from model.content import Content
+from model.features import row_to_bytes
+from service.client import Client
+from service.compare import Comparison, Judged, compare
+from service.configured import choose_checkpoint
+from service.export import HoldOut
+from service.reactions import Rules
+from service.retrain import Retrained, RetrainFailed, Wishes, retrain, say
+from service.settings import Settings
+from service.space import Space
+from service.store.records import StoredFeatures, StoredItem
+from tests.processes import thaw_process
+from training.data.demo import DemoItem, DemoUser, make_item, make_users
+
+KEY = "an-admin-key-of-a-test"
+WORSE = Comparison(serving=0.5, new=0.4, stderr=0.01, users=60, items=30)
+
+
+def arrivals(count: int) -> list[DemoItem]:
+    chance = Random(9)
+    return [make_item(f"shop-{at:03}", at, chance, split="", part=2) for at in range(count)]
+
+
+def reactions(users: list[DemoUser], items: list[DemoItem], each: int) -> list[dict[str, str]]:
+    """Each user is shown some items and likes those to its taste."""
+    chance = Random(10)
+    met = [(user, item) for user in users for item in chance.sample(items, each)]
+    return [
+        {
+            "event_id": f"r{at}",
+            "user_id": user.user_id,
+            "item_id": item.item_id,
+            "event_type": "like" if user.likes(item) else "impression",
+        }
+        for at, (user, item) in enumerate(met)
+    ]
+
+
+@pytest.mark.slow
+def test_what_was_gathered_trains_a_checkpoint_that_takes_over_unless_it_is_worse(
+    checkpoint_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THAW_API_KEY", KEY)
+    items = arrivals(40)
+    settings = Settings(store_url=f"sqlite:///{tmp_path}/store.sqlite", checkpoint=checkpoint_path, admin_keys=SecretStr(KEY))
+    with thaw_process(checkpoint_path, tmp_path, ADMIN_KEYS=KEY) as served, Client(served.url) as client:
+        wishes = Wishes(served.url, tmp_path / "worse", HoldOut(least_likes=3))
+        client.put_items([{"item_id": item.item_id, "title": item.title, "text": item.text} for item in items])
+        with pytest.raises(RetrainFailed, match="nothing to compare on"):
+            retrain(settings, wishes)
+        client.send_events(reactions(make_users(40), items, 12))
+        with monkeypatch.context() as patch:
+            patch.setattr("service.retrain._compare", lambda *_: WORSE)
+            worse = retrain(settings, wishes)
+        kept = client.model()["space"]
+        done = retrain(settings, replace(wishes, out=tmp_path / "next", force=True))
+        states = {item.item_id: client.get_item(item.item_id)["state"] for item in items}
+        served_by = client.model()
+
+    assert (worse.swapped, kept) == (False, load_manifest(checkpoint_path).version)
+    assert done.swapped
+    assert (served_by["space"], served_by["swap"]["state"]) == (load_manifest(tmp_path / "next").version, "done")
+    assert choose_checkpoint(settings) == tmp_path / "next"
+    assert 0 < done.comparison.items < 10
+    assert done.comparison.users > 10
+    assert 0 < done.comparison.serving < 1
+    assert 0 < done.comparison.new < 1
+    assert list(states.values()).count("thawing") == done.comparison.items
+    assert list(states.values()).count("warm") > 20
+    assert load_manifest(tmp_path / "next").events_through == done.events_through > 100
+
+
+def test_a_service_of_another_store_is_not_retrained(checkpoint_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = SimpleNamespace(model=lambda: {"space": "another"})
+    monkeypatch.setattr(Client, "__enter__", lambda self: other)
+    settings = Settings(store_url="sqlite:///nowhere.sqlite", checkpoint=checkpoint_path)
+
+    with pytest.raises(RetrainFailed, match="serves another"):
+        retrain(settings, Wishes("http://127.0.0.1:9"))
+
+
+@pytest.mark.parametrize(("force", "told"), [(False, "the old one serves on"), (True, "although it is worse")])
+def test_both_numbers_are_said(force: bool, told: str) -> None:
+    said = say(Retrained(Path("next"), "abc", 7, WORSE, swapped=force))
+
+    assert "0.5000 serving, 0.4000 new (difference -0.1000 ± 0.0100)" in said
+    assert told in said
+
+
+def test_a_few_items_are_said_to_say_little() -> None:
+    assert "say little" in say(Retrained(Path("next"), "abc", 7, replace(WORSE, items=3), swapped=True))
+
+
+def test_the_same_checkpoint_is_not_worse_than_itself(space: Space, checkpoint_path: Path) -> None:
+    checkpoint = load_checkpoint(checkpoint_path)
+    judged = Judged(_items(space), [], {}, {checkpoint.user_ids[0]: frozenset({"one"})}, frozenset())
+
+    found = compare(space, space, judged, Rules())
+
+    assert found.serving == found.new > 0
+    assert (found.users, found.items, found.is_worse, found.stderr) == (1, 2, False, 0.0)
+
+
+def test_who_was_erased_judges_nothing(space: Space) -> None:
+    judged = Judged(_items(space), [], {}, {"a": frozenset({"one"}), "b": frozenset({"two"})}, frozenset({"a"}))
+
+    assert compare(space, space, judged, Rules()).users == 1
+
+
+def _items(space: Space) -> list[StoredItem]:
+    contents = {"one": Content("Sailboat mug", "Rope and wind"), "two": Content("Warm bread", "Flour and butter")}
+    features = space.tower.encode([space.tower.prepare(content) for content in contents.values()])
+    return [
+        StoredItem(
+            item_id,
+            features={
+                name: StoredFeatures(fingerprint, row_to_bytes(features.values[m], row))
+                for m, (name, fingerprint) in enumerate(space.tower.fingerprints.items())
+                if features.present[row, m]
+            },
+        )
+        for row, item_id in enumerate(contents)
+    ]
