@@ -150,6 +150,8 @@ class Ledger:
             if isinstance(change, Reacted):
                 for pair, events in change.pairs.items():
                     self._write_pair(pair, self._counting(pair, events), change.items)
+                for item_id, known in change.items.items():
+                    self._place(item_id, known.anchor)
             elif isinstance(change, Erased):
                 self._erase(change.user_id)
             elif isinstance(change, Put):

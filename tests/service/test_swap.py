@@ -20,6 +20,7 @@ from service.errors import SettingsError, StoreUnavailable
 from service.ingest import Ingestor
 from service.settings import Settings
 from service.space import Space
+from service.store.events import EventLog
 from service.store.records import Put
 from service.swap import Swapper
 from tests.conftest import ServiceContext
@@ -141,6 +142,29 @@ async def test_what_changes_while_the_new_space_is_built_is_in_it(
         shown = {item: score for item, score in new.list_for(user).items() if item != "cold-2"}
         assert_same(served[user], shown)
         assert {item for item, _ in meanwhile[user]} == set(old.list_for(user)) - {"cold-2"}
+
+
+async def test_an_items_first_event_while_events_are_read_counts_in_the_new_space(
+    space: Space,
+    checkpoint: Checkpoint,
+    other: Checkpoint,
+    other_path: Path,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It came between the reading of the items that have events and that of the events."""
+    async with serving(space, settings) as client:
+        await post(client, make_items(checkpoint)[SOME], [])
+        async with held(monkeypatch, EventLog, "pairs") as reached:
+            await client.post("/admin/model", json={"checkpoint": str(other_path)})
+            await asyncio.to_thread(reached.wait, 60)
+            await post(client, [], [{"event_id": "1", "user_id": USERS[0], "item_id": "cold-1", "event_type": "like"}])
+        await swapper(client).finished()
+        await settle(client)
+        served = await lists(client, USERS[:1])
+
+    assert_same(served[USERS[0]], Recomputed(tmp_path / "store.sqlite", other).list_for(USERS[0]))
 
 
 async def test_every_list_of_a_busy_swap_is_of_the_space_that_it_names(
