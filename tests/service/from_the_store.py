@@ -22,6 +22,8 @@ class Recomputed:
     def __init__(self, database: Path, checkpoint: Checkpoint, half_life_seconds: float = np.inf) -> None:
         self.checkpoint, self.half_life = checkpoint, half_life_seconds
         self.fold_in = FoldIn(checkpoint.fold_in)
+        self._trained: dict[tuple[str, bool], set[str]] = {}
+        self._steps: dict[str, FloatArray] = {}
         self.users = {user: row for row, user in enumerate(checkpoint.user_ids)}
         self.learned = dict(zip(checkpoint.item_ids, checkpoint.item_embeddings, strict=True))
         connection = sqlite3.connect(database)
@@ -40,6 +42,16 @@ class Recomputed:
         self.served = {item: self._thawed(item) for item in self.posted}
 
     def in_training(self, user: str, *, liked: bool) -> set[str]:
+        if (user, liked) not in self._trained:
+            self._trained[user, liked] = self._in_training(user, liked)
+        return self._trained[user, liked]
+
+    def step(self, item: str) -> FloatArray:
+        if item not in self._steps:
+            self._steps[item] = self.fold_in.steps(self.anchors[item][None])[0]
+        return self._steps[item]
+
+    def _in_training(self, user: str, liked: bool) -> set[str]:
         if user in self.erased or user not in self.users:
             return set()
         kept, row = self.checkpoint.interactions, self.users[user]
@@ -64,7 +76,7 @@ class Recomputed:
             taste = self.fold_in.base(self.checkpoint.user_embeddings[[self.users[user]]])[0].astype(np.float64)
         for item, (weight, moment) in weights.items():
             if item in self.anchors and item != without:
-                taste += weight * 0.5 ** ((newest - moment) / self.half_life) * self.fold_in.steps(self.anchors[item][None])[0]
+                taste += weight * 0.5 ** ((newest - moment) / self.half_life) * self.step(item)
         return np.asarray(taste, np.float32)
 
     def list_for(self, user: str) -> dict[str, float]:
