@@ -14,11 +14,13 @@ from model.errors import ColdItemInTraining
 from model.features import Features
 from model.fold_in import place_users
 from model.mamex import Mamex
-from training.recipes.closed_form import ViewFit, place_lens, take_vocabulary
+from training.recipes.choose_kernel import ViewItems
+from training.recipes.closed_form import ViewFit, add, place_lens, take_vocabulary
 from training.recipes.episodes import Audience, Episode, FittedView, hold_out, listwise_loss
 from training.recipes.heads import Heads
 from training.recipes.ranking_fit import write_gate, write_view
 from training.recipes.teacher import fit_teacher
+from training.recipes.view_kernels import ViewKernels
 
 ITEMS, WIDTH = 30, 5
 
@@ -53,8 +55,8 @@ def fit(dense: FloatArray, targets: FloatArray, landmarks: int = ITEMS) -> tuple
     rows = np.arange(landmarks)
     for lens, encoding in zip(mamex.mixture(0).plain_lenses(), (dense, words), strict=True):
         place_lens(lens, encoding, rows, 0.5)
-    view = ViewFit(mamex.mixture(0), (dense, words), rows, targets, 1.0)
-    return mamex, FittedView(view, np.arange(ITEMS), (dense, words), rows)
+    items = ViewItems(mamex.mixture(0), (0, 1), np.arange(ITEMS), (dense, words), rows, None)
+    return mamex, FittedView(ViewFit(ViewKernels(mamex.mixture(0), (dense, words), rows), targets, 1.0), items)
 
 
 def kernel_by_hand(dense: FloatArray, words: sp.csr_array, rarity: FloatArray, places: NDArray[np.int64]) -> FloatArray:
@@ -69,8 +71,8 @@ def kernel_by_hand(dense: FloatArray, words: sp.csr_array, rarity: FloatArray, p
 def test_experts_together_are_kernel_ridge_regression(dense: FloatArray, targets: FloatArray) -> None:
     """Against another library's, on the sum of the two kernels written out."""
     _, view = fit(dense, targets)
-    vocabulary = take_vocabulary(view.encodings[1], limit=100)
-    kernel = kernel_by_hand(dense, view.encodings[1], vocabulary.rarity, vocabulary.places)
+    vocabulary = take_vocabulary(view.items.encodings[1], limit=100)
+    kernel = kernel_by_hand(dense, view.items.encodings[1], vocabulary.rarity, vocabulary.places)
     learned, new = np.arange(20), np.arange(20, 30)
 
     expected = KernelRidge(alpha=1.0, kernel="precomputed").fit(kernel[np.ix_(learned, learned)], targets[learned])
@@ -87,16 +89,13 @@ def test_landmarks_come_close_and_leave_items_out_as_a_fresh_fit_does(dense: Flo
     near = some.fit.outputs(some.fit.solve(), rows).sum(axis=1)
     exact = every.fit.outputs(every.fit.solve(), rows).sum(axis=1)
     others = np.setdiff1d(rows, [3, 8])
-    fresh = ViewFit.__new__(ViewFit)
-    fresh.__dict__ |= some.fit.__dict__
-    fresh._total, fresh._targets = some.fit._total[others], targets[others]
-    fresh._gram = fresh._square(slice(None))
+    kernel = add(ViewKernels(some.items.mixture, some.items.encodings, some.items.landmarks).whole(rows)).astype(np.float64)
+    inner = kernel[others].T @ kernel[others] + kernel[some.items.landmarks]
+    inner[np.diag_indices_from(inner)] += 1e-6 * np.trace(inner) / len(inner)
 
     assert np.corrcoef(near.ravel(), exact.ravel())[0, 1] > 0.95
-    left_out, between = some.fit.solve(others), some.fit._total[some.landmarks]
-    inner = fresh._gram + between
-    inner[np.diag_indices_from(inner)] += 1e-6 * np.trace(inner) / len(inner)
-    np.testing.assert_allclose(left_out, np.linalg.solve(inner, fresh._total.T @ targets[others]), atol=1e-2)
+    expected = np.linalg.solve(inner, kernel[others].T @ targets[others])
+    np.testing.assert_allclose(some.fit.solve(others), expected, atol=1e-2)
 
 
 @pytest.mark.parametrize("landmarks", [ITEMS, 24])
@@ -111,7 +110,7 @@ def test_the_network_says_what_was_trained(dense: FloatArray, targets: FloatArra
 
     write_view(mamex.mixture(0), view, heads)
     write_gate(mamex, torch.zeros(1))
-    words = view.encodings[1]
+    words = view.items.encodings[1]
     got = mamex(*Features((dense, words), np.ones((ITEMS, 2), np.bool_)).tensors()).embedding
 
     torch.testing.assert_close(got.detach(), expected, atol=1e-4, rtol=1e-3)

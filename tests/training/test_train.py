@@ -30,7 +30,7 @@ from training.progress import SilentReporter
 from training.recipes.teacher import fit_teacher
 from training.train import train
 
-NO_CHOICE = {"width": "16", "head_epochs": "1", "gate_epochs": "1"}
+NO_CHOICE = {"ridge": "1", "picture": "0.25", "width": "16", "head_epochs": "1", "gate_epochs": "1"}
 FIELDS = dict.fromkeys(HASHED, ("title", "text"))
 PAPER = {"image": "hash-image:32", "text": "hash-text:48"}
 

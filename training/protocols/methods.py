@@ -23,7 +23,7 @@ from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job, Trained
 
 OURS = "thaw"
-_GRID: Mapping[str, Sequence[str]] = {"ridge": ("0.7", "1.5"), "damping": ("0.15",)}
+_GRID: Mapping[str, Sequence[str]] = {"damping": ("0.15",)}
 
 
 def thaw(name: str, *, reads: tuple[str, ...] = (), grid: Mapping[str, Sequence[str]] = _GRID, **numbers: str) -> Method:

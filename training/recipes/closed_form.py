@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from model.content import FloatArray
 from model.experts import LandmarkLens, Lens, Mixture, VocabularyLens
-from model.features import Encoding, Features, to_tensor
+from model.features import Encoding, Features
+from training.recipes.view_kernels import CHUNK, ViewKernels, see
 
-_CHUNK = 512
 _JITTER = 1e-6
 
 
@@ -65,25 +65,22 @@ class ViewFit:
     A view's kernel machines over some warm items: one ridge regression on the sum of its lenses' kernels.
 
     Expert v's output is its own kernel times the common coefficients, so that the experts' outputs add up to the
-    regression's. With no more items than landmarks this is kernel ridge regression itself; with more, its Nystrom
-    form `(K_ln K_nl + ridge K_ll)^-1 K_ln Y`, whose cost grows with the items and not with their square.
+    regression's. With no more items than landmarks this is kernel ridge regression itself, its kernels kept; with
+    more, its Nystrom form `(K_ln K_nl + ridge K_ll)^-1 K_ln Y`, kernels made anew a chunk at a time, so that cost
+    grows with the items and memory with the landmarks.
     """
 
-    def __init__(
-        self, mixture: Mixture, encodings: Sequence[Encoding], landmarks: NDArray[np.intp], targets: FloatArray, ridge: float
-    ) -> None:
+    def __init__(self, kernels: ViewKernels, targets: FloatArray, ridge: float) -> None:
         """
         Args:
-            mixture: its lenses are placed already.
-            encodings: (N, d) of the view's items, one a lens.
-            landmarks: rows of the items that are landmarks.
-            targets: (N, D) centred.
+            targets: (N, D) centred, of the items that the kernels are of.
         """
-        self._landmarks, self._targets, self._ridge = landmarks, targets, ridge
-        self._kernels = [_kernel(lens, code, landmarks) for lens, code in zip(mixture.plain_lenses(), encodings, strict=True)]
-        self._total: FloatArray = np.asarray(np.sum(self._kernels, axis=0), np.float32)
-        self._exact = len(landmarks) == len(targets)
-        self._gram = np.zeros((0, 0)) if self._exact else self._square(slice(None))
+        self._kernels, self._targets, self._ridge = kernels, targets.astype(np.float64), ridge
+        everything = np.arange(len(targets))
+        self._exact = len(kernels.landmarks) == len(targets)
+        self._kept = kernels.whole(everything) if self._exact else []
+        self._between = add(self._kept or kernels.whole(kernels.landmarks))
+        self._sums = (np.zeros((0, 0)), np.zeros((0, 0))) if self._exact else self._products(everything)
 
     def solve(self, rows: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
         """
@@ -93,26 +90,34 @@ class ViewFit:
         """
         if rows is None:
             rows = np.arange(len(self._targets))
-        solution = np.zeros((len(self._landmarks), self._targets.shape[1]))
         if self._exact:
-            inner = self._total[np.ix_(rows, rows)].astype(np.float64)
+            solution = np.zeros((len(self._kernels.landmarks), self._targets.shape[1]))
+            inner = self._between[np.ix_(rows, rows)].astype(np.float64)
             inner[np.diag_indices_from(inner)] += self._ridge
-            solution[rows] = _solve(inner, self._targets[rows])
+            solution[rows] = solve_positive(inner, self._targets[rows])
             return solution
-        out = np.setdiff1d(np.arange(len(self._targets)), rows)
-        inner = self._gram - self._square(out) + self._ridge * self._total[self._landmarks]
+        squares, products = self._products(np.setdiff1d(np.arange(len(self._targets)), rows))
+        inner = self._sums[0] - squares + self._ridge * self._between
         inner[np.diag_indices_from(inner)] += _JITTER * np.trace(inner) / len(inner)
-        return _solve(inner, self._total[rows].T @ self._targets[rows])
+        return solve_positive(inner, self._sums[1] - products)
 
     def outputs(self, coefficients: NDArray[np.float64], rows: NDArray[np.intp]) -> FloatArray:
         """(rows, K, D): what each expert says of some items."""
         narrow = coefficients.astype(np.float32)
-        return np.stack([kernel[rows] @ narrow for kernel in self._kernels], axis=1)
+        if self._exact:
+            return np.stack([kernel[rows] @ narrow for kernel in self._kept], axis=1)
+        parts = [np.stack([kernel @ narrow for kernel in found], axis=1) for _, found in self._kernels.chunks(rows)]
+        return np.concatenate(parts)
 
-    def _square(self, rows: NDArray[np.intp] | slice) -> NDArray[np.float64]:
-        part = self._total[rows].astype(np.float64)
-        square: NDArray[np.float64] = part.T @ part
-        return square
+    def _products(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(L, L) and (L, D): the kernels of some items with themselves, and with their targets."""
+        size = len(self._kernels.landmarks)
+        squares, products = np.zeros((size, size)), np.zeros((size, self._targets.shape[1]))
+        for part, found in self._kernels.chunks(rows):
+            total = add(found).astype(np.float64)
+            squares += total.T @ total
+            products += total.T @ self._targets[rows[part]]
+        return squares, products
 
 
 def write_expert(
@@ -129,8 +134,8 @@ def write_expert(
     lens = mixture.plain_lenses()[at]
     block = coefficients
     if not isinstance(lens, LandmarkLens):
-        parts = np.array_split(np.arange(len(landmarks)), -(-len(landmarks) // _CHUNK))
-        sums = (sp.csr_array(_through(lens, encoding[landmarks[part]])).T @ coefficients[part] for part in parts)
+        parts = np.array_split(np.arange(len(landmarks)), -(-len(landmarks) // CHUNK))
+        sums = (sp.csr_array(see(lens, encoding[landmarks[part]])).T @ coefficients[part] for part in parts)
         block = sum(sums, np.zeros((lens.width, coefficients.shape[1])))
     expert = mixture.expert(at)
     with torch.no_grad():
@@ -148,23 +153,13 @@ def complete_rows(features: Features, positions: Sequence[int]) -> NDArray[np.in
     return np.flatnonzero(features.present[:, list(positions)].all(axis=1)).astype(np.intp)
 
 
-def _kernel(lens: Lens, encoding: Encoding, landmarks: NDArray[np.intp]) -> FloatArray:
-    """A lens's kernel between items and landmarks, its weight included, (N, L) float32."""
-    chunks = [_through(lens, encoding[at : at + _CHUNK]) for at in range(0, encoding.shape[0], _CHUNK)]
-    if isinstance(lens, LandmarkLens):
-        return np.concatenate(chunks)
-    seen = sp.vstack([sp.csr_array(chunk) for chunk in chunks], "csr")
-    return np.asarray((seen @ seen[landmarks].T).toarray(), np.float32)
+def add(kernels: Sequence[FloatArray]) -> FloatArray:
+    """The sum of some kernels."""
+    return np.asarray(np.sum(kernels, axis=0), np.float32)
 
 
-@torch.inference_mode()
-def _through(lens: Lens, encoding: Encoding) -> FloatArray:
-    """(B, R): what experts see through a lens."""
-    seen: FloatArray = lens(to_tensor(encoding)).numpy()
-    return seen
-
-
-def _solve(inner: NDArray[np.float64], right: NDArray[np.floating]) -> NDArray[np.float64]:
+def solve_positive(inner: NDArray[np.float64], right: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Solves `inner x = right` for a symmetric positive matrix, which is overwritten."""
     wide = right.astype(np.float64)
     solution: NDArray[np.float64] = scipy.linalg.solve(inner, wide, assume_a="pos", overwrite_a=True, check_finite=False)
     return solution

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.content import BoolArray, FloatArray
-from model.features import Encoding
 from model.losses import refuse_cold
+from training.recipes.choose_kernel import ViewItems
 from training.recipes.closed_form import ViewFit, make_folds
 from training.recipes.teacher import Teacher
 
@@ -26,12 +26,7 @@ class FittedView:
     """A view's kernel machines, and the warm items that they know."""
 
     fit: ViewFit
-    rows: NDArray[np.intp]
-    """(N,) rising: warm items that have all that the view reads."""
-    encodings: tuple[Encoding, ...]
-    """Their features, one a lens."""
-    landmarks: NDArray[np.intp]
-    """Which of them, by position in `rows`, are landmarks."""
+    items: ViewItems
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +64,9 @@ def hold_out(
 
 
 def _out_of_fold(view: FittedView, held: NDArray[np.intp]) -> tuple[FloatArray, BoolArray]:
-    there = np.isin(held, view.rows)
-    own = np.searchsorted(view.rows, held[there])
-    others = np.setdiff1d(np.arange(len(view.rows)), own)
+    there = np.isin(held, view.items.rows)
+    own = np.searchsorted(view.items.rows, held[there])
+    others = np.setdiff1d(np.arange(len(view.items.rows)), own)
     known = view.fit.outputs(view.fit.solve(others), own)
     outputs = np.zeros((len(held), *known.shape[1:]), np.float32)
     outputs[there] = known

@@ -156,9 +156,9 @@ def learn_ranking(
 def write_view(mixture: Mixture, view: FittedView, heads: Heads | None) -> None:
     """Writes a view's experts, with their heads where there are any, and its router."""
     solution = view.fit.solve()
-    for expert, encoding in enumerate(view.encodings):
+    for expert, encoding in enumerate(view.items.encodings):
         own = heads.apply_to(expert, solution) if heads else solution
-        write_expert(mixture, expert, encoding, view.landmarks, own)
+        write_expert(mixture, expert, encoding, view.items.landmarks, own)
     with torch.no_grad():
         mixture.router.weight.zero_()
         mixture.router.bias.copy_(heads.logits if heads else torch.zeros_like(mixture.router.bias))

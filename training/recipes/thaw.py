@@ -23,6 +23,7 @@ from model.encoders.spec import Kind
 from model.fold_in import FoldIn
 from model.mamex import Mamex
 from training.errors import BadConfig
+from training.recipes.choose_kernel import Choice, Foresight, ViewItems, choose_kernel, settings
 from training.recipes.closed_form import ViewFit, complete_rows, place_lens, take_vocabulary
 from training.recipes.episodes import Audience, Episode, FittedView, hold_out
 from training.recipes.fold_in_fit import HeldOut, fit_thawing
@@ -31,9 +32,12 @@ from training.recipes.ranking_fit import Learned, learn_ranking, write_gate, wri
 from training.recipes.teacher import Teacher, fit_teacher
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job, Trained
+from training.recipes.view_kernels import ViewKernels
 
 LENS_WEIGHTS: Mapping[str, float] = MappingProxyType({"title": 0.5, "words": 0.7, "phrases": 0.25})
 """How much a modality counts in its view's kernel; 1 for one that is not named here."""
+TOGETHER = "together"
+"""The view that reads all kinds of content at once, of items that have them all."""
 
 
 def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
@@ -53,11 +57,13 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
     )
     targets = np.column_stack([teacher.items, teacher.popularity])
     mamex = Mamex(design_network(job, numbers)).eval()
-    with job.reporter.step("fitting experts", len(mamex.config.views)) as advance:
-        views = []
-        for at, view in enumerate(mamex.config.views):
-            views.append(_fit_view(job, mamex, at, targets, numbers, random))
-            advance(1, view.name)
+    placed = [_place_view(job, mamex, at, numbers, random) for at in range(len(mamex.config.views))]
+    with job.reporter.step("fitting experts", sum(len(settings(items)) for items in placed)) as advance:
+        fitted = []
+        for items in placed:
+            choice = choose_kernel(items, Foresight(job, items, targets[items.rows]), teacher.users, advance)
+            fitted.append(_fit_view(items, Choice(numbers.ridge or choice.ridge, numbers.picture or choice.picture), targets))
+    views = [view for view, _ in fitted]
     episodes = _hold_out(job, views, numbers, random)
     learned = learn_ranking(job, mamex, views, episodes, Audience(job.warm.likes, teacher), numbers, random)
     _write(mamex, views, learned)
@@ -69,7 +75,12 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
         item_embeddings=targets,
         prior_user=FoldIn(fold_in).place(fold_in["prior"][None])[0],
         fold_in=fold_in,
-        numbers={**asdict(numbers), "lens_weights": dict(LENS_WEIGHTS), "popularity_weight": learned.popularity},
+        numbers={
+            **asdict(numbers),
+            "lens_weights": dict(LENS_WEIGHTS),
+            "chosen": {view.name: asdict(choice) for view, (_, choice) in zip(mamex.config.views, fitted, strict=True)},
+            "popularity_weight": learned.popularity,
+        },
         health=mixture_health(mamex, job.warm.features),
     )
 
@@ -82,19 +93,24 @@ def design_network(job: Job, numbers: ThawNumbers) -> MamexConfig:
         BadConfig: no view has two warm items to learn from.
     """
     views = []
-    for kind in (Kind.TEXT, Kind.IMAGE):
-        positions = [at for at, spec in enumerate(job.specs.values()) if spec.kind is kind]
-        if not positions:
-            continue
+    for name, positions in _readings(job):
         rows = complete_rows(job.warm.features, positions)
         if len(rows) < 2:
-            job.reporter.say(f"the view {kind} is left out: {len(rows)} warm items have it, and two are needed")
+            job.reporter.say(f"the view {name} is left out: {len(rows)} warm items have it, and two are needed")
             continue
         lenses = tuple(_design_lens(job, numbers, position, rows) for position in positions)
-        views.append(ViewConfig(str(kind), lenses, tuple((at,) for at in range(len(lenses))), top_k=len(lenses)))
+        views.append(ViewConfig(name, lenses, tuple((at,) for at in range(len(lenses))), top_k=len(lenses)))
     if not views:
         raise BadConfig("no modality is present in two warm items: there is nothing to learn from")
     return MamexConfig(job.modalities, tuple(views), numbers.width)
+
+
+def _readings(job: Job) -> list[tuple[str, list[int]]]:
+    """What each view reads: everything together, then each kind of content alone."""
+    kinds = {kind: [at for at, spec in enumerate(job.specs.values()) if spec.kind is kind] for kind in (Kind.TEXT, Kind.IMAGE)}
+    alone = [(str(kind), positions) for kind, positions in kinds.items() if positions]
+    together = sorted(position for _, positions in alone for position in positions)
+    return [(TOGETHER, together), *alone] if len(alone) > 1 else alone
 
 
 def _design_lens(job: Job, numbers: ThawNumbers, position: int, rows: NDArray[np.intp]) -> LensConfig:
@@ -105,19 +121,26 @@ def _design_lens(job: Job, numbers: ThawNumbers, position: int, rows: NDArray[np
     return LensConfig(name, landmarks=min(numbers.landmarks, len(rows)))
 
 
-def _fit_view(
-    job: Job, mamex: Mamex, at: int, targets: FloatArray, numbers: ThawNumbers, random: np.random.Generator
-) -> FittedView:
-    """Places a view's lenses on warm items and prepares its ridge regression."""
+def _place_view(job: Job, mamex: Mamex, at: int, numbers: ThawNumbers, random: np.random.Generator) -> ViewItems:
+    """Places a view's lenses on warm items."""
     view, mixture = mamex.config.views[at], mamex.mixture(at)
     positions = mamex.config.positions(view)
     rows = complete_rows(job.warm.features, positions)
-    encodings = [job.warm.features.values[position][rows] for position in positions]
+    encodings = tuple(job.warm.features.values[position][rows] for position in positions)
     landmarks = np.sort(random.permutation(len(rows))[: numbers.landmarks]).astype(np.intp)
     for lens, encoding, name in zip(mixture.plain_lenses(), encodings, view.reads, strict=True):
         place_lens(lens, encoding, landmarks, LENS_WEIGHTS.get(name, 1.0))
-    fit = ViewFit(mixture, encodings, landmarks, targets[rows], numbers.ridge)
-    return FittedView(fit, rows, tuple(encodings), landmarks)
+    kinds = [list(job.specs.values())[position].kind for position in positions]
+    picture = kinds.index(Kind.IMAGE) if len(set(kinds)) > 1 else None
+    return ViewItems(mixture, tuple(positions), rows, encodings, landmarks, picture)
+
+
+def _fit_view(items: ViewItems, choice: Choice, targets: FloatArray) -> tuple[FittedView, Choice]:
+    """Prepares a view's regression with its ridge and the picture's weight."""
+    if items.picture is not None:
+        items.mixture.plain_lenses()[items.picture].weight.fill_(choice.picture)
+    kernels = ViewKernels(items.mixture, items.encodings, items.landmarks)
+    return FittedView(ViewFit(kernels, targets[items.rows], choice.ridge), items), choice
 
 
 def _hold_out(job: Job, views: list[FittedView], numbers: ThawNumbers, random: np.random.Generator) -> list[Episode]:

@@ -14,7 +14,10 @@ class ThawNumbers:
     restore: float = 0.075
     prior_weight: float = 0.4
     """How much of the mean user a user's taste starts from."""
-    ridge: float = 1.0
+    ridge: float = 0.0
+    """Of every view's regression; 0 chooses one for each on the validation items."""
+    picture: float = 0.0
+    """How much the picture counts beside words in the view of both; 0 chooses it on the validation items."""
     landmarks: int = 3072
     vocabulary: int = 32768
     parts: int = 3

@@ -1,0 +1,64 @@
+"""The kernels of a view's lenses, between some items and its landmarks, a chunk of items at a time."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from numpy.typing import NDArray
+
+from model.content import FloatArray
+from model.experts import LandmarkLens, Lens, Mixture
+from model.features import Encoding, to_tensor
+
+CHUNK = 512
+
+
+class ViewKernels:
+    """One kernel a lens, lens weights included; nothing of items times landmarks is kept."""
+
+    def __init__(self, mixture: Mixture, encodings: Sequence[Encoding], landmarks: NDArray[np.intp]) -> None:
+        """
+        Args:
+            mixture: its lenses are placed already.
+            encodings: (N, d) of the view's warm items, one a lens.
+            landmarks: rows of the items that are landmarks.
+        """
+        self.landmarks = landmarks
+        self._lenses, self._encodings = mixture.plain_lenses(), encodings
+        self._points = [
+            None if isinstance(lens, LandmarkLens) else _see_all(lens, encoding[landmarks])
+            for lens, encoding in zip(self._lenses, encodings, strict=True)
+        ]
+
+    def chunks(self, rows: NDArray[np.intp]) -> Iterator[tuple[slice, list[FloatArray]]]:
+        """Places among the rows, and one kernel (C, L) a lens between these items and the landmarks."""
+        for start in range(0, len(rows), CHUNK):
+            part = slice(start, start + CHUNK)
+            yield part, self.of([encoding[rows[part]] for encoding in self._encodings])
+
+    def whole(self, rows: NDArray[np.intp]) -> list[FloatArray]:
+        """One kernel (rows, L) a lens."""
+        parts = [kernels for _, kernels in self.chunks(rows)]
+        return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+
+    def of(self, encodings: Sequence[Encoding]) -> list[FloatArray]:
+        """The same for other items, by their encodings."""
+        found = []
+        for lens, encoding, points in zip(self._lenses, encodings, self._points, strict=True):
+            seen = see(lens, encoding)
+            found.append(seen if points is None else np.asarray((points @ seen.T).T, np.float32))
+        return found
+
+
+@torch.inference_mode()
+def see(lens: Lens, encoding: Encoding) -> FloatArray:
+    """(B, R): what experts see through a lens."""
+    seen: FloatArray = lens(to_tensor(encoding)).numpy()
+    return seen
+
+
+def _see_all(lens: Lens, encoding: Encoding) -> sp.csr_array:
+    """(L, R) sparse: what a lens that sees few places of many shows of the landmarks."""
+    parts = [sp.csr_array(see(lens, encoding[at : at + CHUNK])) for at in range(0, encoding.shape[0], CHUNK)]
+    return sp.csr_array(sp.vstack(parts, "csr"))
