@@ -84,8 +84,8 @@ class FoldIn:
 
     def readings(self, tastes: FloatArray) -> FloatArray:
         """
-        What users say of an item that they act on (`model.thawing`): their tastes brought to one size, so that those
-        who did much do not drown the others.
+        What users say of an item that they act on (`model.thawing`): their tastes in units of `deviations`, so that
+        those who did much do not drown the others.
 
         Args:
             tastes: (B, F).
@@ -93,8 +93,12 @@ class FoldIn:
         Returns:
             (B, F) float32.
         """
+        return np.asarray(tastes / self.deviations(tastes)[:, None], np.float32)
+
+    def deviations(self, tastes: FloatArray) -> FloatArray:
+        """(B, F) tastes to (B,): the spread of each user's scores, or the taste's length where that is not known."""
         spread = self._arrays["spread"] if self._has_popularity else np.eye(self.factors, dtype=np.float32)
-        return np.asarray(tastes / _deviations(tastes, spread)[:, None], np.float32)
+        return _deviations(tastes, spread)
 
 
 def place_users(tastes: FloatArray, popularity: float, spread: FloatArray) -> FloatArray:

@@ -32,8 +32,8 @@ def audience_columns(factors: int) -> dict[str, tuple[type, int]]:
     """
     What an item's row holds of its audience, for those who acted and for those who passed.
 
-    Their weights; the sum of their tastes; and how many steps of the item itself are in that sum, so that they can be
-    taken out of it: nobody's reaction to an item tells where the item lies by way of itself.
+    Their weights; the sum of their readings; and how many steps of the item itself are in that sum, so that they can
+    be taken out of it: nobody's reaction to an item tells where the item lies by way of itself.
     """
     sums: dict[str, tuple[type, int]] = {"acted_sum": (np.float64, factors), "passed_sum": (np.float64, factors)}
     return dict.fromkeys(COUNTS, (np.float64, 0)) | sums
@@ -42,6 +42,16 @@ def audience_columns(factors: int) -> dict[str, tuple[type, int]]:
 def pair_columns() -> dict[str, tuple[type, int]]:
     """What a pair's row holds of itself as it is in its item's sums."""
     return {"in_acted": (np.float64, 0), "in_passed": (np.float64, 0), "in_own": (np.float64, 0)}
+
+
+@dataclass(frozen=True, slots=True)
+class Tellers:
+    """Users as they count in an audience."""
+
+    readings: FloatArray
+    """(U, F)."""
+    sizes: FloatArray
+    """(U,): what their tastes were divided by."""
 
 
 class Spread:
@@ -56,11 +66,11 @@ class Spread:
         self._items, self._pairs, self._rows, self._user = items, pairs, rows, user
         self.touched, self._at = np.unique(pairs["item"][rows], return_inverse=True)
 
-    def exchange(self, before: FloatArray, after: FloatArray, own: Numbers) -> None:
+    def exchange(self, before: Tellers, after: Tellers, own: Numbers) -> None:
         """
         Args:
-            before: (U, F) the users' tastes as they are in the sums.
-            after: (U, F) what they are from now on.
+            before: the users as they are in the sums.
+            after: what they are from now on.
             own: (R,) how many steps of its own item each pair has in its user's taste.
         """
         pairs, rows = self._pairs, self._rows
@@ -74,12 +84,12 @@ class Spread:
             pairs[f"in_{name}"][rows] = now
         pairs["in_own"][rows] = own
 
-    def _add(self, name: str, weight: Numbers, own: Numbers, tastes: FloatArray, sign: float) -> None:
+    def _add(self, name: str, weight: Numbers, own: Numbers, users: Tellers, sign: float) -> None:
         size = len(self.touched)
-        spread = sp.csr_array((sign * weight, (self._at, self._user)), shape=(size, len(tastes)))
-        self._items[f"{name}_sum"][self.touched] += spread @ tastes.astype(np.float64)
+        spread = sp.csr_array((sign * weight, (self._at, self._user)), shape=(size, len(users.sizes)))
+        self._items[f"{name}_sum"][self.touched] += spread @ users.readings.astype(np.float64)
         self._items[name][self.touched] += np.bincount(self._at, sign * weight, size)
-        self._items[f"{name}_own"][self.touched] += np.bincount(self._at, sign * weight * own, size)
+        self._items[f"{name}_own"][self.touched] += np.bincount(self._at, sign * weight * own / users.sizes[self._user], size)
 
 
 def evidence_of(items: Columns, rows: Rows) -> Evidence:

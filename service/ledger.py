@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from model.content import FloatArray
-from service.audiences import Served, Spread, audience_columns, clear_audience, evidence_of, pair_columns
+from service.audiences import Served, Spread, Tellers, audience_columns, clear_audience, evidence_of, pair_columns
 from service.columns import NamedColumns
 from service.folding import fold_tastes
 from service.pairs import Pairs, Rows
@@ -37,7 +37,9 @@ class Ledger:
         self.changed_since = 0.0
         """Since when, by the monotonic clock."""
         self._space, self._rules, factors = space, rules, space.fold_in.factors
-        self._users = NamedColumns(number=(np.int64, 0), pairs=(np.int64, 0), counted=(np.int64, 0), taste=(np.float32, factors))
+        self._users = NamedColumns(
+            number=(np.int64, 0), pairs=(np.int64, 0), counted=(np.int64, 0), reading=(np.float32, factors), size=(np.float32, 0)
+        )
         self._items = NamedColumns(
             known=(np.bool_, 0),
             anchor=(np.float32, space.tower.width),
@@ -282,8 +284,11 @@ class Ledger:
         rows, user = self._pairs.of_users(users)
         tastes, own = self._tastes(users, rows, user)
         spread = Spread(self._items, self._pairs, rows, user)
-        spread.exchange(self._users["taste"][users], tastes, own)
-        self._users["taste"][users] = tastes
+        known = self._users
+        before = Tellers(known["reading"][users], np.where(known["size"][users] > 0, known["size"][users], 1).astype(np.float32))
+        after = Tellers(self._space.fold_in.readings(tastes), self._space.fold_in.deviations(tastes))
+        spread.exchange(before, after, own)
+        known["reading"][users], known["size"][users] = after.readings, after.sizes
         self._stale_items.update(dict.fromkeys(spread.touched.tolist()))
         for row in rows[self._pairs["events"][rows] == 0].tolist():
             self._pairs.drop(row)

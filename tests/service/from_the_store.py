@@ -96,7 +96,8 @@ class Recomputed:
         for user, on in list(self.events.items()):
             if on.get(item):
                 weight, _ = self.weight(user, item)
-                taste = self.taste(user, without=item).astype(np.float64)
+                size = self.fold_in.deviations(self.taste(user)[None])[0]
+                taste = self.taste(user, without=item).astype(np.float64) / size
                 if weight > 0:
                     acted.append((min(weight, 1.0), taste))
                 elif weight < 0 or item not in self.in_training(user, liked=True):
