@@ -9,11 +9,13 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from model.content import FloatArray
+from model.fold_in import FoldIn
 from model.thawing import Evidence
 from service.columns import Columns
 from service.pairs import Rows
 from service.reactions import Numbers
 
+_SMALLEST = 1e-9
 COUNTS = ("acted", "acted_own", "passed", "passed_own")
 
 
@@ -51,7 +53,12 @@ class Tellers:
     readings: FloatArray
     """(U, F)."""
     sizes: FloatArray
-    """(U,): what their tastes were divided by."""
+    """(U,): what their tastes were divided by; 0 for a user that is in no audience yet."""
+
+    @classmethod
+    def of(cls, fold_in: FoldIn, tastes: FloatArray) -> "Tellers":
+        """Users by their (U, F) tastes."""
+        return cls(fold_in.readings(tastes), fold_in.deviations(tastes))
 
 
 class Spread:
@@ -89,7 +96,9 @@ class Spread:
         spread = sp.csr_array((sign * weight, (self._at, self._user)), shape=(size, len(users.sizes)))
         self._items[f"{name}_sum"][self.touched] += spread @ users.readings.astype(np.float64)
         self._items[name][self.touched] += np.bincount(self._at, sign * weight, size)
-        self._items[f"{name}_own"][self.touched] += np.bincount(self._at, sign * weight * own / users.sizes[self._user], size)
+        self._items[f"{name}_own"][self.touched] += np.bincount(
+            self._at, sign * weight * own / np.maximum(users.sizes, _SMALLEST)[self._user], size
+        )
 
 
 def evidence_of(items: Columns, rows: Rows) -> Evidence:

@@ -284,10 +284,8 @@ class Ledger:
         rows, user = self._pairs.of_users(users)
         tastes, own = self._tastes(users, rows, user)
         spread = Spread(self._items, self._pairs, rows, user)
-        known = self._users
-        before = Tellers(known["reading"][users], np.where(known["size"][users] > 0, known["size"][users], 1).astype(np.float32))
-        after = Tellers(self._space.fold_in.readings(tastes), self._space.fold_in.deviations(tastes))
-        spread.exchange(before, after, own)
+        known, after = self._users, Tellers.of(self._space.fold_in, tastes)
+        spread.exchange(Tellers(known["reading"][users], known["size"][users]), after, own)
         known["reading"][users], known["size"][users] = after.readings, after.sizes
         self._stale_items.update(dict.fromkeys(spread.touched.tolist()))
         for row in rows[self._pairs["events"][rows] == 0].tolist():
