@@ -1,5 +1,6 @@
 """Arrays of one length that grow together, and names for their rows."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -70,3 +71,11 @@ class NamedColumns(Columns):
         """Forgets a name and gives its row back."""
         del self._rows[self._names.pop(row)]
         self.give_back(row)
+
+
+def take_first(rows: dict[int, None], most: int) -> list[int]:
+    """Takes at most so many rows out of those that wait, the oldest first."""
+    taken = list(itertools.islice(rows, most))
+    for row in taken:
+        del rows[row]
+    return taken

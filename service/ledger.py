@@ -10,7 +10,7 @@ import numpy as np
 
 from model.content import FloatArray
 from service.audiences import Served, Spread, Tellers, audience_columns, clear_audience, evidence_of, pair_columns
-from service.columns import NamedColumns
+from service.columns import NamedColumns, take_first
 from service.folding import fold_tastes
 from service.pairs import Pairs, Rows
 from service.reactions import Numbers, Rules, react
@@ -177,7 +177,7 @@ class Ledger:
         if self._stale_users:
             self._refresh(self._take_users())
         if not self._stale_users or len(self._stale_items) >= _ITEMS_AT_ONCE:
-            rows = [row for row in _take(self._stale_items, _ITEMS_AT_ONCE) if self._items["known"][row]]
+            rows = [row for row in take_first(self._stale_items, _ITEMS_AT_ONCE) if self._items["known"][row]]
         if not self._stale_users and not self._stale_items:
             self.changed.clear()
         return self._served([self._items.name(row) for row in rows], np.array(rows, np.int64), self._items["anchor"][rows])
@@ -265,7 +265,7 @@ class Ledger:
         users: list[int] = []
         size = 0
         while self._stale_users and size < _PAIRS_AT_ONCE:
-            users += _take(self._stale_users, 1)
+            users += take_first(self._stale_users, 1)
             size += len(self._pairs.of_user(users[-1]))
         return users
 
@@ -294,10 +294,3 @@ class Ledger:
         for row in users:
             if not len(self._pairs.of_user(row)):
                 self._users.drop(row)
-
-
-def _take(stale: dict[int, None], most: int) -> list[int]:
-    taken = list(itertools.islice(stale, most))
-    for row in taken:
-        del stale[row]
-    return taken
