@@ -53,7 +53,7 @@ async def test_a_posted_item_is_recommended_at_once(
 async def test_an_item_with_one_modality_is_judged_by_it_alone(client: httpx.AsyncClient) -> None:
     item = (await post(client, item_id="new", image=draw_jpeg())).json()
 
-    assert item["gate"] == {"image": 1.0, "text": 0.0}
+    assert item["gate"] == {"together": 0.0, "text": 0.0, "image": 1.0}
 
 
 async def test_multipart_and_json_give_the_same_item(client: httpx.AsyncClient) -> None:
