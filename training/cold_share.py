@@ -9,8 +9,6 @@ from model.content import BoolArray, FloatArray
 from training.dataset import WarmData
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
-DEFAULT_SHARE = 0.05
-"""What a checkpoint serves with unless told otherwise."""
 _REACH = 8.0
 _STEPS = 16
 _USERS = 1000

@@ -31,9 +31,7 @@ class Content:
 
     def modality(self, features: Features, at: int) -> FloatArray:
         """(B, d_m): one modality's, rows of length 1, zeros where it is missing."""
-        value = features.values[at]
-        dense = value.toarray() if sp.issparse(value) else value
-        return unit_rows((dense - self._centres[at]) * features.present[:, at : at + 1])
+        return unit_rows((features.values[at] - self._centres[at]) * features.present[:, at : at + 1])
 
 
 def weighted_contents(job: Job) -> Iterator[tuple[str, Content]]:
@@ -52,6 +50,6 @@ def unit_rows(values: FloatArray) -> FloatArray:
 
 def _centre(features: Features, at: int) -> FloatArray:
     value, there = features.values[at], features.present[:, at]
-    if sp.issparse(value) or not there.any():
+    if sp.issparse(value) or not there.any():  # nothing here reads terms that way: see `kernels.vocabulary_kernel`
         return np.zeros(value.shape[1], np.float32)
     return np.asarray(value[there].mean(axis=0), np.float32)

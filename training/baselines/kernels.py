@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 import scipy.linalg
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from model.content import FloatArray
@@ -14,12 +15,14 @@ from training.baselines.content import Content, weighted_contents
 from training.baselines.factors import Factors
 from training.baselines.method import Tried
 from training.protocols.ranking import by_factors
+from training.recipes.closed_form import take_vocabulary
 from training.recipes.trained import Job
 
 Kernel: TypeAlias = Callable[[Features], FloatArray]
 """Features of B items to (B, I): how alike each is to every warm item."""
 FactorSettings: TypeAlias = Callable[..., Iterator[tuple[str, Factors]]]
 BANDWIDTHS = (0.5, 1.0, 2.0)
+_VOCABULARY = 32768
 
 
 @dataclass(frozen=True)
@@ -93,3 +96,17 @@ def content_of(job: Job, modality: int) -> tuple[Callable[[Features], FloatArray
         return content.modality(features, modality)
 
     return place, place(job.warm.features)
+
+
+def vocabulary_kernel(job: Job, modality: int) -> Kernel:
+    """Inner products of a sparse modality's rows of length 1, over terms that warm items share, rare ones a little heavier."""
+    encoding = job.warm.features.values[modality]
+    vocabulary = take_vocabulary(encoding, limit=_VOCABULARY)
+
+    def place(features: Features) -> sp.csr_array:
+        weighed = sp.csr_array(features.values[modality][:, vocabulary.places] @ sp.diags_array(vocabulary.rarity))
+        lengths = np.sqrt(np.asarray(weighed.multiply(weighed).sum(axis=1)).ravel())
+        return sp.csr_array(sp.diags_array(1 / np.maximum(lengths, 1e-9)) @ weighed)
+
+    warm = sp.csr_array(place(job.warm.features).T)
+    return lambda features: np.asarray((place(features) @ warm).toarray(), np.float32)

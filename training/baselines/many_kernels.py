@@ -12,7 +12,7 @@ import numpy as np
 from model.content import FloatArray
 from model.features import Features
 from training.baselines.factors import Factors, als_factors, damped_factors
-from training.baselines.kernels import FactorSettings, Kernel, content_of, gaussian_kernel, linear_kernel, smooth
+from training.baselines.kernels import FactorSettings, Kernel, content_of, gaussian_kernel, smooth, vocabulary_kernel
 from training.baselines.method import Method, Tried
 from training.protocols.ranking import Ranker, Scores
 from training.recipes.trained import Job
@@ -89,9 +89,8 @@ def _weightings(job: Job) -> Iterator[tuple[str, list[float]]]:
 
 
 def _kernel(job: Job, at: int) -> Kernel:
-    place, warm = content_of(job, at)
     sparse = list(job.specs.values())[at].sparse
-    kernel = linear_kernel(place, warm) if sparse else gaussian_kernel(place, warm)
+    kernel = vocabulary_kernel(job, at) if sparse else gaussian_kernel(*content_of(job, at))
     there = job.warm.features.present[:, at]
 
     def masked(features: Features) -> FloatArray:
