@@ -70,7 +70,8 @@ def interval(means: Sequence[float], sampling: float, ratio: float) -> Interval:
     few = between / splits > sampling
     variance = max(sampling, between / splits) + ratio * between
     uncertain = (1 / splits if few else 0.0) + ratio  # the part that rests on the spread between splits
-    freedom = (splits - 1) * variance**2 / max((uncertain * between) ** 2, 1e-300) if splits > 1 else np.inf
+    rests = (uncertain * between) ** 2
+    freedom = (splits - 1) * variance**2 / rests if rests else np.inf
     reach = float(scipy.stats.t.ppf(0.975, min(freedom, 1e6)) * np.sqrt(variance))
     mean = float(np.mean(means))
     return Interval(mean, mean - reach, mean + reach)
