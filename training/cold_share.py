@@ -45,7 +45,8 @@ def cold_share(best_warm: FloatArray, best_cold: FloatArray, k: int) -> float:
     """The share of cold items in the first k, of (U, k) best scores on either side."""
     both = np.concatenate([best_warm, best_cold], axis=1)
     last = -np.partition(-both, k - 1, axis=1)[:, k - 1, None]
-    return float(np.minimum((best_cold >= last).sum(axis=1), k).mean() / k)
+    listed = (best_cold >= last) & np.isfinite(best_cold)  # with fewer candidates than places, the last is -inf
+    return float(np.minimum(listed.sum(axis=1), k).mean() / k)
 
 
 def entries(matrix: sp.csr_array) -> BoolArray:
