@@ -53,7 +53,7 @@ class Trial:
         return len(self.test.item_ids) / len(self.job.warm.item_ids)
 
     def reading(self, modalities: tuple[str, ...]) -> "Trial":
-        """The same trial, with these modalities alone; items that have none of them are gone."""
+        """The same trial, with these modalities alone; items that have none of them stay, with nothing to read."""
         at = [place for place, name in enumerate(self.job.specs) if name in modalities]
         specs = {name: spec for name, spec in self.job.specs.items() if name in modalities}
         warm, cold = self.job.warm, self.job.cold
