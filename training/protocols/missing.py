@@ -90,6 +90,7 @@ def _mask(features: Features, present: np.ndarray[tuple[int, int], np.dtype[np.b
     return Features(tuple(values), present)
 
 
+@torch.inference_mode()
 def impute(trained: Trained, warm: Features, features: Features) -> FloatArray:
     """
     (C, D): embeddings with the mean view of warm items in the place of a missing one, and the gate as if all were there.

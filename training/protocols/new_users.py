@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from model.content import FloatArray
 from model.fold_in import FoldIn
 from training.dataset import ColdData, WarmData
+from training.errors import NothingLeft
 from training.progress import Reporter
 from training.protocols.cold_only import judge
 from training.protocols.intervals import Interval, Pair, difference
@@ -37,13 +38,20 @@ class Row:
 
 
 def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
-    """Folded from everything against trained; folded from n likes against the prior user, for those who have enough."""
+    """
+    Folded from everything against trained; folded from n likes against the prior user, for those who have enough.
+
+    Raises:
+        NothingLeft: no held-out user likes any test item.
+    """
     found: dict[str, list[tuple[Ranking, Ranking]]] = {}
     for trial in trials:
         for case, pair in _cases(trial):
             found.setdefault(case, []).append(pair)
             means = [float(metrics(ranking)["ndcg@20"].mean()) for ranking in pair]
             reporter.say(f"split {trial.seed}, {case}: {means[0]:.4f} against {means[1]:.4f}")
+    if not found:
+        raise NothingLeft("none of the held-out users likes any of the test items")
     ratio = float(np.mean([trial.ratio for trial in trials]))
     return [_row(case, pairs, ratio) for case, pairs in found.items()]
 
@@ -60,7 +68,7 @@ def _cases(trial: Trial) -> list[tuple[str, tuple[Ranking, Ranking]]]:
     cases = [("folded from everything, against trained", (_judge(strangers_of(strangers, folded), test), trained))]
     for count in COUNTS:
         cases.append((f"{count} likes, against the prior user", _few(strangers, warm, held, test, count, random)))
-    return cases
+    return [(case, pair) for case, pair in cases if len(pair[0].users)]
 
 
 def _few(

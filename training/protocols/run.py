@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,10 +100,14 @@ def print_rows(rows: Sequence[Any], title: str) -> None:
 
 
 def write_rows(rows: Sequence[Any], config: ProtocolConfig, path: Path) -> None:
-    """The rows and what was asked for, as JSON."""
+    """The rows and what was asked for, as JSON; null for a number that is not finite."""
     settings = {key: str(value) for key, value in dataclasses.asdict(config).items()}
-    body = {"settings": settings, "rows": [dataclasses.asdict(row) for row in rows]}
-    path.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+    body = {"settings": settings, "rows": [dataclasses.asdict(row, dict_factory=_finite) for row in rows]}
+    path.write_text(json.dumps(body, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _finite(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in fields}
 
 
 def _flatten(row: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from model.content import BoolArray, FloatArray
 from model.fold_in import FoldIn
 from model.thawing import Evidence, Thawing
+from training.errors import NothingLeft
 from training.progress import Reporter
 from training.protocols.intervals import Interval, Pair, difference
 from training.protocols.methods import embed_present
@@ -43,7 +44,12 @@ class Row:
 
 
 def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
-    """Content moved by its audience, against either of them alone."""
+    """
+    Content moved by its audience, against either of them alone.
+
+    Raises:
+        NothingLeft: a split has no test item with enough likes.
+    """
     found: dict[int, list[tuple[Ranking, Ranking, Ranking]]] = {}
     for trial in trials:
         trained = train_thaw(trial.job, ThawNumbers())
@@ -62,6 +68,8 @@ class _Stage:
     def __init__(self, trial: Trial, trained: Trained) -> None:
         likes = trial.test.likes
         self.items = np.flatnonzero(np.asarray(likes.sum(axis=0)).ravel() >= FEWEST)
+        if not len(self.items):
+            raise NothingLeft(f"none of the {len(trial.test.item_ids):,} test items of split {trial.seed} has {FEWEST} likes")
         self._ids = [trial.test.item_ids[int(item)] for item in self.items]
         self._trained, self._random = trained, np.random.default_rng([trial.seed, 4])
         self._content = embed_present(trained, trial.test.features.take(self.items))
@@ -87,11 +95,13 @@ class _Stage:
     def _draw(self, count: int) -> Evidence:
         people = self._reserve.T.tocsr()
         sums = np.zeros((len(self.items), self._readings.shape[1]), np.float32)
+        counts = np.zeros(len(self.items), np.float32)  # a reserve may hold fewer than were asked for
         for row in range(len(self.items)):
             audience = people.indices[people.indptr[row] : people.indptr[row + 1]]
-            sums[row] = self._readings[self._random.permutation(audience)[:count]].sum(axis=0)
+            drawn = self._random.permutation(audience)[:count]
+            counts[row], sums[row] = len(drawn), self._readings[drawn].sum(axis=0)
         nothing = np.zeros(len(self.items), np.float32)
-        return Evidence(nothing + count, sums, nothing, np.zeros_like(sums), nothing)
+        return Evidence(counts, sums, nothing, np.zeros_like(sums), nothing)
 
     def _rank(self, embeddings: FloatArray) -> Ranking:
         users = self._trained.user_embeddings

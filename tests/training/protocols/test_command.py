@@ -1,0 +1,130 @@
+"""`thaw evaluate --protocol`: every protocol from the command line to its JSON file."""
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import HASHED
+from training.__main__ import main
+from training.protocols import new_users, thawing
+
+
+class Command:
+    """The command line in this process."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: Path, cache: Path) -> None:
+        self._monkeypatch, self._capsys, self._data, self._cache = monkeypatch, capsys, data, cache
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit status, standard output and standard error."""
+        encoders = [f"--encoder={modality}={name}" for modality, name in HASHED.items()]
+        given = ["thaw", "evaluate", f"--data={self._data}", f"--cache={self._cache}", *encoders, *arguments]
+        self._monkeypatch.setattr(sys, "argv", given)
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = self._capsys.readouterr()
+        return int(stopped.value.code or 0), captured.out, captured.err
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], demo_folder: Path, feature_cache: Path
+) -> Command:
+    return Command(monkeypatch, capsys, demo_folder / "catalogue", feature_cache)
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)["rows"]
+    return rows
+
+
+def is_interval(value: dict[str, float]) -> bool:
+    return set(value) == {"mean", "low", "high"} and value["low"] <= value["mean"] <= value["high"]
+
+
+@pytest.mark.slow
+def test_cold_only_compares_methods_with_intervals(command: Command, tmp_path: Path) -> None:
+    out = tmp_path / "rows.json"
+
+    status, shown, _ = command("--protocol=cold-only", "--seeds=2", "--methods=thaw,mean profile,random", f"--json={out}")
+
+    rows = rows_of(out)
+    assert status == 0
+    assert [row["name"] for row in rows] == ["thaw", "mean profile", "random"]
+    assert [row["tried"] for row in rows] == [1, 4, 1]
+    assert rows[0]["less_than_ours"] is None
+    for row in rows:
+        assert len(row["by_split"]) == 2
+        assert row["metrics"]["ndcg@20"] == pytest.approx(sum(row["by_split"]) / 2)
+        assert row["name"] in shown
+    for row in rows[1:]:
+        assert is_interval(row["less_than_ours"])
+        assert row["less_than_ours"]["mean"] == pytest.approx(rows[0]["metrics"]["ndcg@20"] - row["metrics"]["ndcg@20"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", ["new-users", "missing", "thawing", "mixed"])
+def test_every_protocol_measures(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str) -> None:
+    """On a catalogue as small as the demo, with what counts as many likes lowered to what it has."""
+    monkeypatch.setattr(thawing, "FEWEST", 4)
+    monkeypatch.setattr(new_users, "COUNTS", (1, 2))
+    out = tmp_path / "rows.json"
+
+    status, _, said = command(f"--protocol={protocol}", "--seeds=1", f"--json={out}")
+
+    assert status == 0, said
+    rows = rows_of(out)
+    every: dict[str, list[object]] = {
+        "new-users": ["folded from everything", "1 likes", "2 likes"],
+        "thawing": [*thawing.COUNTS],
+        "missing": ["half of the items lose one"],
+        "mixed": ["the factors' own warm items", "warm items alone", "tau 0", "2%", "5%", "10%", "20%", "30%", "50%"],
+    }
+    names = every[protocol]
+    assert [next(iter(row.values())) for row in rows][-len(names) :] == names
+    for row in rows:
+        assert 0 <= row["ndcg"] <= 1
+        assert all(math.isfinite(value) for value in row.values() if isinstance(value, float))
+        assert all(is_interval(value) for value in row.values() if isinstance(value, dict))
+
+
+@pytest.mark.slow
+def test_too_few_likes_to_thaw_is_one_sentence(command: Command, tmp_path: Path) -> None:
+    """No item of the small demo has 100 likes."""
+    out = tmp_path / "rows.json"
+
+    status, shown, said = command("--protocol=thawing", "--seeds=1", f"--json={out}")
+
+    assert (status, shown) == (1, "")
+    assert said.strip().splitlines()[-1] == "error: none of the 8 test items of split 0 has 100 likes"
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--protocol=cold-only", "--methods=guesswork"), "error: there is no method 'guesswork': choose among thaw, "),
+        (("--protocol=hot-only",), "error: there is no protocol 'hot-only': choose cold-only, mixed, "),
+        (("--protocol=mixed", "--seeds=0"), "error: a protocol needs one split or more, "),
+        ((), "error: give either --checkpoint or --protocol"),
+        (("--protocol=mixed", "--checkpoint=here"), "error: give either --checkpoint or --protocol"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_sentence(
+    command: Command, tmp_path: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    out = tmp_path / "rows.json"
+
+    status, shown, said = command(*arguments, f"--json={out}")
+
+    assert (status, shown) == (1, "")
+    assert said.strip().splitlines()[-1].startswith(sentence)
+    assert "Traceback" not in said
+    assert not out.exists()
