@@ -29,6 +29,7 @@ from training.errors import BadConfig, Diverged, NothingLeft
 from training.features import encode_items, open_cache
 from training.metrics import rank_metrics
 from training.progress import Reporter
+from training.recipes.health import warn_of_collapse
 from training.recipes.paper import PaperNumbers, embed_all, train_paper
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
@@ -91,7 +92,12 @@ def train_on(
     metrics = rank_metrics(trained.user_embeddings, embed_all(trained.mamex, cold.features), cold.item_ids, cold.likes)
     errors = {f"{name}_stderr": float(v.std() / np.sqrt(len(v))) for name, v in metrics.values.items() if "ndcg" in name}
     manifest = Manifest(
-        recipe={"name": config.recipe, "seed": config.seed, "numbers": trained.numbers, "health": trained.health},
+        recipe={
+            "name": config.recipe,
+            "seed": config.seed,
+            "numbers": trained.numbers,
+            "health": report_health(trained, reporter),
+        },
         network=trained.mamex.config,
         encoders={
             name: EncoderRecord(config.encoder_names()[name], config.fields()[name], encoder.spec, encoder.backend)
@@ -114,6 +120,14 @@ def train_on(
         interactions=_keep_interactions(warm),
         probes=take_probes(encoders),
     )
+
+
+def report_health(trained: Trained, reporter: Reporter) -> dict[str, Any]:
+    """How the mixture is used, with warnings, which are said as well."""
+    warnings = warn_of_collapse(trained.mamex.config, trained.health)
+    for warning in warnings:
+        reporter.say(f"warning: {warning}")
+    return {**trained.health, "warnings": warnings}
 
 
 def _cold_shares(trained: Trained, warm: WarmData, cold: FloatArray) -> dict[str, FloatArray]:
