@@ -70,7 +70,7 @@ class Foresight:
         self._ids = [job.cold.item_ids[int(row)] for row in self.rows]
         kernels = ViewKernels(items.mixture, items.encodings, items.landmarks)
         self._known = kernels.whole(items.landmarks)
-        self._new = kernels.of([job.cold.features.values[position][self.rows] for position in items.positions])
+        self._new = kernels.between([job.cold.features.values[position][self.rows] for position in items.positions])
         self._targets, self._picture = targets[items.landmarks], items.picture
 
     def embed(self, choice: Choice) -> FloatArray:

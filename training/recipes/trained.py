@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from model.config import ModalityConfig
 from model.content import FloatArray
 from model.encoders.spec import EncoderSpec
@@ -11,6 +13,9 @@ from model.mamex import Mamex
 from training.dataset import ColdData, WarmData
 from training.metrics import rank_metrics
 from training.progress import Reporter
+
+JUDGES = 20_000
+"""How many users a recipe's selection looks at, at most: time would grow with users times held-out items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +36,9 @@ class Job:
         return tuple(ModalityConfig(name, spec.dim, spec.sparse) for name, spec in self.specs.items())
 
     def judge(self, users: FloatArray, items: FloatArray) -> dict[str, float]:
-        """Mean metrics on the held-out cold items; selection goes by `ndcg@20`."""
-        return rank_metrics(users, items, self.cold.item_ids, self.cold.likes).means()
+        """Mean metrics on the held-out cold items, over all users or `JUDGES` of them; selection goes by `ndcg@20`."""
+        looked = np.linspace(0, len(users) - 1, min(len(users), JUDGES)).astype(np.intp)
+        return rank_metrics(users[looked], items, self.cold.item_ids, self.cold.likes[looked]).means()
 
 
 @dataclass(frozen=True, slots=True)

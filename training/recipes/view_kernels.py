@@ -42,6 +42,12 @@ class ViewKernels:
         parts = [kernels for _, kernels in self.chunks(rows)]
         return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
 
+    def between(self, encodings: Sequence[Encoding]) -> list[FloatArray]:
+        """One kernel (C, L) a lens between C other items and the landmarks, made a chunk at a time."""
+        count = encodings[0].shape[0]
+        parts = [self.of([encoding[at : at + CHUNK] for encoding in encodings]) for at in range(0, max(count, 1), CHUNK)]
+        return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+
     def of(self, encodings: Sequence[Encoding]) -> list[FloatArray]:
         """The same for other items, by their encodings."""
         found = []
