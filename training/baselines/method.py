@@ -22,3 +22,5 @@ class Method:
     fit: Callable[[Job], Tried]
     reads: tuple[str, ...] = STANDARD
     """Its modalities; empty for all that there are."""
+    inside: int = 1
+    """How many settings each fit chooses among by itself, on the same validation items."""

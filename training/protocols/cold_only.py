@@ -39,7 +39,7 @@ class Row:
     validation: float
     coverage: float
     tried: int
-    """Settings that were tried in each split."""
+    """Settings that were tried in each split, those among which a recipe chooses by itself included."""
     seconds: float
     less_than_ours: Interval | None
     """The first method's NDCG@20 less this one's."""
@@ -75,19 +75,19 @@ def compare(trials: Sequence[Trial], methods: Sequence[Method], reporter: Report
             reporter.say(f"{method.name}, split {trial.seed}: {value:.4f} ({outcome.setting}; {outcome.seconds:.0f} s)")
     ratio = float(np.mean([trial.ratio for trial in trials]))
     first = outcomes[methods[0].name]
-    return [_row(name, found, None if found is first else first, ratio) for name, found in outcomes.items()]
+    return [_row(method, outcomes[method.name], None if outcomes[method.name] is first else first, ratio) for method in methods]
 
 
-def _row(name: str, outcomes: Sequence[Outcome], first: Sequence[Outcome] | None, ratio: float) -> Row:
+def _row(method: Method, outcomes: Sequence[Outcome], first: Sequence[Outcome] | None, ratio: float) -> Row:
     found = [metrics(outcome.test) for outcome in outcomes]
     pairs = [Pair(one.test, other.test) for one, other in zip(first or outcomes, outcomes, strict=True)]
     return Row(
-        name=name,
+        name=method.name,
         metrics={key: float(np.mean([values[key].mean() for values in found])) for key in found[0]},
         by_split=[float(values["ndcg@20"].mean()) for values in found],
         validation=float(np.mean([outcome.validation for outcome in outcomes])),
         coverage=float(np.mean([coverage(outcome.test) for outcome in outcomes])),
-        tried=max(outcome.tried for outcome in outcomes),
+        tried=max(outcome.tried for outcome in outcomes) * method.inside,
         seconds=float(np.mean([outcome.seconds for outcome in outcomes])),
         less_than_ours=difference(pairs, ratio=ratio) if first else None,
     )

@@ -17,6 +17,7 @@ from training.baselines.ridge import TO_FACTORS, fit_user_ridge
 from training.config import read_numbers
 from training.errors import BadConfig
 from training.protocols.ranking import Ranker, by_factors
+from training.recipes.choose_kernel import PICTURES, RIDGES
 from training.recipes.paper import PaperNumbers, embed_all, train_paper
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
@@ -35,7 +36,8 @@ def thaw(name: str, *, reads: tuple[str, ...] = (), grid: Mapping[str, Sequence[
             trained = train_thaw(job, read_numbers(ThawNumbers, point))
             yield ", ".join(f"{key} {value}" for key, value in point.items()), of_trained(trained)
 
-    return Method(name, fit, reads)
+    views = 3 if not reads or {"image", "text"} <= set(reads) else 1
+    return Method(name, fit, reads, inside=len(RIDGES) * (len(PICTURES) + 2 if views == 3 else 1))
 
 
 def of_trained(trained: Trained) -> Ranker:

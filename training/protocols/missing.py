@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+import scipy.sparse as sp
 
 from model.content import FloatArray
 from model.features import Features, spread_rows
-from model.mamex import Mamex
 from training.progress import Reporter
 from training.protocols.cold_only import judge
 from training.protocols.intervals import Interval, Pair, difference
@@ -32,7 +31,7 @@ class Row:
 
 
 def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
-    """Each view removed, against the recipe without it; half of the items losing one, against imputing its mean."""
+    """Each kind of content removed, against the recipe without it; half of the items losing one, against imputing its mean."""
     found: dict[str, list[tuple[Ranking, Ranking]]] = {}
     for trial in trials:
         for case, pair in _cases(trial):
@@ -44,16 +43,15 @@ def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
 
 def _cases(trial: Trial) -> list[tuple[str, tuple[Ranking, Ranking]]]:
     trained = train_thaw(trial.job, ThawNumbers())
-    views = [view.reads for view in trained.mamex.config.views]
+    kinds = _kinds(trial)
     cases = []
-    for at, lost in enumerate(views):
-        others = tuple(name for place, names in enumerate(views) if place != at for name in names)
+    for kind, lost in kinds.items():
+        others = tuple(name for name in trial.job.specs if name not in lost)
         alone = trial.reading(others)
         small = train_thaw(alone.job, ThawNumbers())
         without = _judge_without(trial, trained, lost)
-        name = trained.mamex.config.views[at].name
-        cases.append((f"{name} removed, against the recipe trained without it", (without, judge(of_trained(small), alone.test))))
-    masked = _lose_one(trial, views)
+        cases.append((f"{kind} removed, against the recipe trained without it", (without, judge(of_trained(small), alone.test))))
+    masked = _lose_one(trial, list(kinds.values()))
     gated = by_factors(trained.user_embeddings, lambda features: embed_present(trained, features))
     imputed = by_factors(trained.user_embeddings, lambda features: impute(trained, trial.job.warm.features, features))
     test = trial.test
@@ -71,14 +69,21 @@ def _judge_without(trial: Trial, trained: Trained, lost: tuple[str, ...]) -> Ran
     return judge(by_factors(trained.user_embeddings, embed), trial.test)
 
 
-def _lose_one(trial: Trial, views: Sequence[tuple[str, ...]]) -> Features:
-    """Half of the test items that have all views lose one of them, drawn at random."""
+def _kinds(trial: Trial) -> dict[str, tuple[str, ...]]:
+    """The modalities of each kind of content."""
+    specs = trial.job.specs
+    kinds = sorted({str(spec.kind) for spec in specs.values()})
+    return {kind: tuple(name for name, spec in specs.items() if str(spec.kind) == kind) for kind in kinds}
+
+
+def _lose_one(trial: Trial, kinds: Sequence[tuple[str, ...]]) -> Features:
+    """Half of the test items that have all kinds of content lose one of them, drawn at random."""
     features = trial.test.features
     random = np.random.default_rng([trial.seed, 2])
     complete = features.present.all(axis=1) & (random.random(len(features)) < 0.5)
-    which = random.integers(len(views), size=len(features))
+    which = random.integers(len(kinds), size=len(features))
     names = list(trial.job.specs)
-    gone = np.array([[name in views[view] for name in names] for view in which])
+    gone = np.array([[name in kinds[kind] for name in names] for kind in which])
     return _mask(features, features.present & ~(gone & complete[:, None]))
 
 
@@ -90,30 +95,16 @@ def _mask(features: Features, present: np.ndarray[tuple[int, int], np.dtype[np.b
     return Features(tuple(values), present)
 
 
-@torch.inference_mode()
 def impute(trained: Trained, warm: Features, features: Features) -> FloatArray:
-    """
-    (C, D): embeddings with the mean view of warm items in the place of a missing one, and the gate as if all were there.
-    """
-    means = _views(trained.mamex, warm)
-    has_view = trained.mamex.views_present(torch.from_numpy(warm.present))
-    typical = torch.stack([means[has_view[:, at], at].mean(dim=0) for at in range(means.shape[1])])
-    views = _views(trained.mamex, features)
-    there = trained.mamex.views_present(torch.from_numpy(features.present))
-    filled = torch.where(there[:, :, None], views, typical)
-    weights = trained.mamex.gate(filled, torch.ones_like(there)).exp()
-    embedded: FloatArray = (weights[:, :, None] * filled).sum(dim=1).numpy()
-    return embedded
-
-
-@torch.inference_mode()
-def _views(mamex: Mamex, features: Features) -> torch.Tensor:
-    """(B, V, D), zeros where a view is missing or an item has none."""
-    some = mamex.views_present(torch.from_numpy(features.present)).any(dim=1).numpy()
-    output = mamex(*features.take(np.flatnonzero(some)).tensors())
-    views = torch.zeros(len(features), *output.views.shape[1:])
-    views[torch.from_numpy(some)] = output.views
-    return views
+    """(C, D): embeddings as if nothing were missing, with the mean of the warm items' features where something is."""
+    values = []
+    for at, value in enumerate(features.values):
+        if sp.issparse(value):  # hashed terms: their mean is next to nothing everywhere
+            values.append(value)
+            continue
+        typical = warm.values[at][warm.present[:, at]].mean(axis=0)
+        values.append(np.where(features.present[:, at : at + 1], value, typical).astype(np.float32))
+    return embed_present(trained, Features(tuple(values), np.ones_like(features.present)))
 
 
 def _mean(ranking: Ranking) -> float:
