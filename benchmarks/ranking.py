@@ -97,8 +97,13 @@ def _thawing(rows: list[dict[str, Any]]) -> str:
 
 def _mixed(rows: list[dict[str, Any]]) -> str:
     columns = ("tau", "cold_share", "ndcg", "warm_ndcg", "cold_ndcg")
-    lines = [[row["wanted_share"], *(f"{row[column]:.4f}" for column in columns)] for row in rows]
+    lines = [[row["wanted_share"], *(_number(row[column]) for column in columns)] for row in rows]
     return _table(["wanted share", "tau", "cold share", "NDCG@20", "of warm likes", "of cold likes"], lines)
+
+
+def _number(value: float | None) -> str:
+    """Four places; a dash for a tau that lets no cold item in."""
+    return "-" if value is None or value == float("-inf") else f"{value:.4f}"
 
 
 def _sparse(cuts: Mapping[str, Mapping[str, Any]]) -> str:
