@@ -1,7 +1,8 @@
 """What a recipe may see: warm items alone; and what it is judged by: cold ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -48,6 +49,12 @@ class ColdData:
     features: Features
     likes: sp.csr_array
     """(U, I) float32, rows as in the warm data."""
+    user_ids: Sequence[str] = ()
+    """Of the rows; empty where nobody asks."""
+
+    def of_users(self, rows: NDArray[np.intp]) -> Self:
+        """The same items, and some of the users."""
+        return replace(self, likes=self.likes[rows], user_ids=[self.user_ids[row] for row in rows] if self.user_ids else ())
 
 
 def split_data(folder: DataFolder, features: Features, labels: Sequence[str]) -> tuple[WarmData, ColdData]:
@@ -80,7 +87,7 @@ def split_data(folder: DataFolder, features: Features, labels: Sequence[str]) ->
             seen=seen[users],
             is_cold=np.array(labels)[warm] != "warm",
         ),
-        ColdData([ids[row] for row in cold], features.take(cold), judged),
+        ColdData([ids[row] for row in cold], features.take(cold), judged, [folder.interactions.user_ids[row] for row in users]),
     )
 
 
@@ -95,7 +102,7 @@ def cold_data(folder: DataFolder, features: Features, labels: Sequence[str], lab
     row_of = {user_id: row for row, user_id in enumerate(folder.interactions.user_ids)}
     users = np.array([row_of[user_id] for user_id in user_ids], np.intp)
     likes = to_matrix(folder.interactions, rows, positives=True)[users]
-    return ColdData([folder.items[row].item_id for row in rows], features.take(rows), likes)
+    return ColdData([folder.items[row].item_id for row in rows], features.take(rows), likes, user_ids)
 
 
 def to_matrix(table: InteractionTable, items: NDArray[np.intp], *, positives: bool) -> sp.csr_array:

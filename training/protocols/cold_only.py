@@ -47,7 +47,7 @@ class Row:
 
 def judge(ranker: Ranker, cold: ColdData) -> Ranking:
     """The lists of all users over held-out items."""
-    return rank(ranker(cold.features), cold.item_ids, cold.likes)
+    return rank(ranker(cold.features), cold.item_ids, cold.likes, cold.user_ids)
 
 
 def tune(method: Method, trial: Trial) -> Outcome:

@@ -54,7 +54,8 @@ def difference(pairs: Sequence[Pair], *, ratio: float, k: int = 20, rounds: int 
     name = f"ndcg@{k}"
     means = [float((metrics(pair.one)[name] - metrics(pair.other)[name]).mean()) for pair in pairs]
     random = np.random.default_rng(seed)
-    drawn = [float(np.mean(_resample(pairs, k, random))) for _ in range(rounds)]
+    people = _number_people(pairs)
+    drawn = [float(np.mean(_resample(pairs, people, k, random))) for _ in range(rounds)]
     return interval(means, float(np.var(drawn, ddof=1)), ratio)
 
 
@@ -77,11 +78,16 @@ def interval(means: Sequence[float], sampling: float, ratio: float) -> Interval:
     return Interval(mean, mean - reach, mean + reach)
 
 
-def _resample(pairs: Sequence[Pair], k: int, random: np.random.Generator) -> list[float]:
+def _number_people(pairs: Sequence[Pair]) -> list[NDArray[np.intp]]:
+    """Each pair's users by a number that is the same person's in every pair."""
+    numbers: dict[str, int] = {}
+    return [np.array([numbers.setdefault(name, len(numbers)) for name in pair.one.user_ids], np.intp) for pair in pairs]
+
+
+def _resample(pairs: Sequence[Pair], people: Sequence[NDArray[np.intp]], k: int, random: np.random.Generator) -> list[float]:
     """Each split's difference for users and candidates drawn anew."""
-    people = 1 + max(int(pair.one.users.max(initial=0)) for pair in pairs)
-    weights = random.poisson(1.0, people).astype(np.float64)
-    return [_difference_of_drawn(pair, weights[pair.one.users], k, random) for pair in pairs]
+    weights = random.poisson(1.0, 1 + max(int(found.max(initial=0)) for found in people)).astype(np.float64)
+    return [_difference_of_drawn(pair, weights[found], k, random) for pair, found in zip(pairs, people, strict=True)]
 
 
 def _difference_of_drawn(pair: Pair, users: NDArray[np.float64], k: int, random: np.random.Generator) -> float:

@@ -1,7 +1,7 @@
 """`missing`: what a ranking is worth when items lack a modality."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,53 +10,32 @@ from model.content import FloatArray
 from model.features import Features, spread_rows
 from training.progress import Reporter
 from training.protocols.cold_only import judge
-from training.protocols.intervals import Interval, Pair, difference
+from training.protocols.intervals import Pair
 from training.protocols.methods import embed_present, of_trained
-from training.protocols.ranking import Ranking, by_factors, metrics
+from training.protocols.pairs import Cases, Row, compare_pairs
+from training.protocols.ranking import Ranking, by_factors
 from training.protocols.trial import Trial
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Trained
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One way of missing."""
-
-    case: str
-    ndcg: float
-    compared_with: str
-    other: float
-    difference: Interval
-
-
 def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
     """Each kind of content removed, against the recipe without it; half of the items losing one, against imputing its mean."""
-    found: dict[str, list[tuple[Ranking, Ranking]]] = {}
-    for trial in trials:
-        for case, pair in _cases(trial):
-            found.setdefault(case, []).append(pair)
-            reporter.say(f"split {trial.seed}, {case}: {_mean(pair[0]):.4f} against {_mean(pair[1]):.4f}")
-    ratio = float(np.mean([trial.ratio for trial in trials]))
-    return [_row(case, pairs, ratio) for case, pairs in found.items()]
+    return compare_pairs(trials, _cases, reporter)
 
 
-def _cases(trial: Trial) -> list[tuple[str, tuple[Ranking, Ranking]]]:
+def _cases(trial: Trial) -> Cases:
     trained = train_thaw(trial.job, ThawNumbers())
     kinds = _kinds(trial)
-    cases = []
+    cases = {}
     for kind, lost in kinds.items():
-        others = tuple(name for name in trial.job.specs if name not in lost)
-        alone = trial.reading(others)
-        small = train_thaw(alone.job, ThawNumbers())
-        without = _judge_without(trial, trained, lost)
-        cases.append((f"{kind} removed, against the recipe trained without it", (without, judge(of_trained(small), alone.test))))
-    masked = _lose_one(trial, list(kinds.values()))
-    gated = by_factors(trained.user_embeddings, lambda features: embed_present(trained, features))
+        alone = trial.reading(tuple(name for name in trial.job.specs if name not in lost))
+        small = judge(of_trained(train_thaw(alone.job, ThawNumbers())), alone.test)
+        cases[f"{kind} removed", "the recipe trained without it"] = Pair(_judge_without(trial, trained, lost), small)
+    half = replace(trial.test, features=_lose_one(trial, list(kinds.values())))
     imputed = by_factors(trained.user_embeddings, lambda features: impute(trained, trial.job.warm.features, features))
-    test = trial.test
-    half = type(test)(test.item_ids, masked, test.likes)
-    cases.append(("half of the items lose one, against mean imputation", (judge(gated, half), judge(imputed, half))))
+    cases["half of the items lose one", "mean imputation"] = Pair(judge(of_trained(trained), half), judge(imputed, half))
     return cases
 
 
@@ -105,13 +84,3 @@ def impute(trained: Trained, warm: Features, features: Features) -> FloatArray:
         typical = warm.values[at][warm.present[:, at]].mean(axis=0)
         values.append(np.where(features.present[:, at : at + 1], value, typical).astype(np.float32))
     return embed_present(trained, Features(tuple(values), np.ones_like(features.present)))
-
-
-def _mean(ranking: Ranking) -> float:
-    return float(metrics(ranking)["ndcg@20"].mean())
-
-
-def _row(case: str, pairs: Sequence[tuple[Ranking, Ranking]], ratio: float) -> Row:
-    name, other = case.split(", against ")
-    ours, theirs = (float(np.mean([_mean(pair[at]) for pair in pairs])) for at in (0, 1))
-    return Row(name, ours, other, theirs, difference([Pair(*pair) for pair in pairs], ratio=ratio))

@@ -143,7 +143,8 @@ def _part(ranking: Ranking, columns: slice) -> float:
     start = columns.start or 0
     stop = ranking.likes.shape[1] if columns.stop is None else columns.stop
     inside = (ranking.top >= start) & (ranking.top < stop) & ranking.liked
-    return float(metrics(Ranking(judged, ranking.top[judged], inside[judged], kept[judged]))["ndcg@20"].mean())
+    people = [ranking.user_ids[row] for row in judged.tolist()]
+    return float(metrics(Ranking(judged, ranking.top[judged], inside[judged], kept[judged], people))["ndcg@20"].mean())
 
 
 def _averaged(name: str, rows: Sequence[Row]) -> Row:

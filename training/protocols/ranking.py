@@ -51,14 +51,17 @@ class Ranking:
     """(N, DEPTH): whether the user likes it."""
     likes: sp.csr_array
     """(N, C)."""
+    user_ids: Sequence[str]
+    """Of the N users: who is the same person in another split."""
 
 
-def rank(scores: Scores, item_ids: Sequence[str], likes: sp.csr_array) -> Ranking:
+def rank(scores: Scores, item_ids: Sequence[str], likes: sp.csr_array, user_ids: Sequence[str] = ()) -> Ranking:
     """
     Lists for all users that like any candidate; equal scores are ordered by a hash of the item id.
 
     Args:
         likes: (U, C), an entry above 0 for a positive.
+        user_ids: of the U users; where none are given a row is a person.
     """
     order = np.array(sorted(range(len(item_ids)), key=lambda row: tie_key(item_ids[row])), np.intp)
     users = np.flatnonzero(np.diff(likes.indptr))
@@ -67,7 +70,8 @@ def rank(scores: Scores, item_ids: Sequence[str], likes: sp.csr_array) -> Rankin
         found = scores(users[start : start + _CHUNK])[:, order]
         tops.append(order[best_columns(found, DEPTH)].astype(np.int32))
     top, kept = np.concatenate(tops), likes[users]
-    return Ranking(users, top, liked_of(kept, top), kept)
+    people = [user_ids[row] if user_ids else str(row) for row in users.tolist()]
+    return Ranking(users, top, liked_of(kept, top), kept, people)
 
 
 def liked_of(likes: sp.csr_array, top: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -77,6 +77,7 @@ class _Stage:
         self._readings = fold.readings(fold.base(trained.user_embeddings))
         chosen = sp.csr_array(likes[:, self.items])
         judges = self._random.random(chosen.nnz) < 0.5
+        self._user_ids = trial.test.user_ids
         self._judged = _where(chosen, judges)
         self._reserve = _where(chosen, ~judges)
         self._hidden: BoolArray = self._reserve.toarray() > 0
@@ -110,7 +111,7 @@ class _Stage:
             return np.where(self._hidden[rows], -np.inf, users[rows] @ embeddings.T).astype(np.float32)
 
         listed: Scores = scores
-        return rank(listed, self._ids, self._judged)
+        return rank(listed, self._ids, self._judged, self._user_ids)
 
 
 def _without_content(trial: Trial, trained: Trained) -> dict[str, FloatArray]:

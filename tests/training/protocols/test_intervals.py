@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import scipy.stats
+from numpy.typing import NDArray
 
 from training.protocols.intervals import Interval, Pair, _drawn_gain, difference, interval
 from training.protocols.ranking import Ranking, rank
@@ -91,6 +92,27 @@ def test_a_difference_for_everybody_is_found() -> None:
 
     assert found.low > 0
     assert (turned.low, turned.mean, turned.high) == pytest.approx((-found.high, -found.mean, -found.low))
+
+
+def test_a_person_is_drawn_in_all_splits_or_in_none() -> None:
+    """Rows of another split may stand in another order: what counts is who they are."""
+    random = np.random.default_rng(6)
+    likes, people = random_likes(random), [f"user-{at}" for at in range(40)]
+    scores = [random.standard_normal(likes.shape).astype(np.float32) for _ in range(2)]
+    turned = np.arange(40)[::-1]
+
+    def listed(rows: NDArray[np.intp]) -> Pair:
+        found = [each[rows] for each in scores]
+        names = [people[row] for row in rows]
+        ids = [f"item-{at}" for at in range(likes.shape[1])]
+        return Pair(*(rank(lambda users, own=own: own[users], ids, likes[rows], names) for own in found))  # type: ignore[misc]
+
+    same, other = listed(np.arange(40)), listed(turned)
+
+    in_order = difference([same, same], ratio=0.125, rounds=50)
+    out_of_order = difference([same, other], ratio=0.125, rounds=50)
+
+    assert (out_of_order.low, out_of_order.high) == pytest.approx((in_order.low, in_order.high), abs=1e-9)
 
 
 def test_where_there_is_no_difference_the_interval_holds_none() -> None:
