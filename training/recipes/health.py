@@ -22,8 +22,11 @@ def mixture_health(mamex: Mamex, features: Features) -> dict[str, Any]:
     """
     Mean gate over items that have every view, each view's hard load, and entropies as a share of their maximum.
 
+    Items that have no view are passed over.
+
     The balance loss sees only mean soft weights; an item's own entropy and the hard load show what it cannot.
     """
+    features = features.take(np.flatnonzero(mamex.views_present(torch.from_numpy(features.present)).any(dim=1).numpy()))
     outputs = [_forward(mamex, features.take(slice(at, at + _CHUNK))) for at in range(0, len(features), _CHUNK)]
     present = np.concatenate([output.present.cpu().numpy() for output in outputs])
     gate = np.concatenate([output.log_gate.exp().cpu().numpy() for output in outputs])

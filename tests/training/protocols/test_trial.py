@@ -13,6 +13,8 @@ from training.errors import NothingLeft
 from training.progress import SilentReporter
 from training.protocols.run import ProtocolConfig, open_arena
 from training.protocols.trial import Arena, Cut, Trial, draw_trial, keep_few
+from training.recipes.thaw import train_thaw
+from training.recipes.thaw_numbers import ThawNumbers
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +130,16 @@ def test_items_without_what_is_read_stay_candidates(arena: Arena) -> None:
 
     assert ids_of(read) == ids_of(trial)
     assert not read.test.features.present.any()
+
+
+def test_the_recipe_trains_where_warm_items_have_nothing_that_is_read(arena: Arena) -> None:
+    """As it must for a catalogue without words of which some items have no picture."""
+    image = list(arena.specs).index("image")
+    present = arena.features.present.copy()
+    present[::4, image] = False
+    trial = draw(replace(arena, features=Features(arena.features.values, present))).reading(("image",))
+
+    trained = train_thaw(trial.job, ThawNumbers(width=8, head_epochs=1, gate_epochs=1, parts=1))
+
+    assert not trial.job.warm.features.present.all()
+    assert trained.health["image"]["load"] == [1.0]
