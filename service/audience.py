@@ -1,10 +1,12 @@
 """The users who are most likely to want an item."""
 
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.content import FloatArray
 from model.ties import tie_key
 from service.errors import UnknownItem
 from service.index.moments import Moments
@@ -23,12 +25,40 @@ class Listener:
     """The item's score, as deviations from the mean of this user's scores over the catalogue."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Crowd:
+    """Some users, and how each one's scores over the catalogue lie."""
+
+    user_ids: Sequence[str]
+    rows_of: Callable[[Iterable[str]], list[int]]
+    """Rows of those of some users who are among these."""
+    embeddings: FloatArray
+    """(U, D)."""
+    moments: Moments
+    middles: NDArray[np.float64]
+    spreads: NDArray[np.float64]
+
+    def best(self, embedding: FloatArray, k: int, out: Collection[str]) -> list[Listener]:
+        """The k who want an item most, and those who want it as much as the last of them; nobody of those who are out."""
+        k = min(k, len(self.user_ids))
+        if k == 0:
+            return []
+        relevances = (self.embeddings @ embedding - self.middles) / self.spreads
+        relevances[self.rows_of(out)] = -np.inf
+        floor = np.partition(relevances, -k)[-k]
+        rows: list[int] = np.flatnonzero((relevances >= floor) & (relevances > -np.inf)).tolist()
+        return [Listener(self.user_ids[row], float(relevances[row])) for row in rows]
+
+
 class Audience:
-    """Ranks the users of the checkpoint for an item, each measured against its own scores; never one who was erased."""
+    """
+    Ranks users for an item, each measured against its own scores: those whom events move where these put them, those of
+    the checkpoint whom none moves where training did; never what training knew of one who was erased.
+    """
 
     def __init__(self, space: Space, store: Store, index: Index, ledger: Ledger) -> None:
         self._space, self._store, self._index, self._ledger = space, store, index, ledger
-        self._scales: tuple[Moments, NDArray[np.float64], NDArray[np.float64]] | None = None
+        self._kept: _Crowd | None = None
 
     def users(self, item_id: str, k: int, *, exclude_seen: bool) -> list[Listener]:
         """
@@ -46,26 +76,34 @@ class Audience:
         if not held and item.embedding is None:
             return []
         embedding = held[0].embedding if held else item.embedding.vector  # type: ignore[union-attr]  # one of them is there
-        users, (middles, spreads) = self._space.user_embeddings, self._scale()
-        relevances = (users @ embedding - middles) / spreads
-        relevances[self._space.rows_of(self._ledger.erased)] = -np.inf
-        if exclude_seen:
-            relevances[self._space.users_of(item_id)] = -np.inf
-        return self._best(relevances, k)
-
-    def _scale(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(U,) mean and deviation of each user's scores; computed anew when the catalogue has changed."""
-        moments, kept = self._index.moments(), self._scales
-        if kept is None or kept[0] is not moments:
-            users = self._space.user_embeddings
-            kept = self._scales = (moments, moments.middle(users), moments.spread(users))
-        return kept[1], kept[2]
-
-    def _best(self, relevances: NDArray[np.float64], k: int) -> list[Listener]:
-        k = min(k, len(relevances))
-        if k == 0:
-            return []
-        floor = np.partition(relevances, -k)[-k]
-        rows: list[int] = np.flatnonzero((relevances >= floor) & (relevances > -np.inf)).tolist()
-        found = [Listener(self._space.user_ids[row], float(relevances[row])) for row in rows]
+        seen = self._seen_by(item_id) if exclude_seen else set()
+        moved, erased = self._moved(), self._ledger.erased
+        found = [
+            *self._trained().best(embedding, k, seen.union(erased, moved.user_ids)),
+            *moved.best(embedding, k, seen),
+        ]
         return sorted(found, key=lambda one: (-one.relevance, tie_key(one.user_id)))[:k]
+
+    def _seen_by(self, item_id: str) -> set[str]:
+        """Those who had the item in training, or did more with it than look since."""
+        trained = {self._space.user_ids[row] for row in self._space.users_of(item_id).tolist()}
+        return (trained - self._ledger.erased) | self._ledger.actors(item_id)
+
+    def _trained(self) -> _Crowd:
+        """The users of the checkpoint; how their scores lie is computed anew when the catalogue has changed."""
+        moments, kept = self._index.moments(), self._kept
+        if kept is None or kept.moments is not moments:
+            space = self._space
+            kept = self._kept = _crowd(space.user_ids, space.rows_of, space.user_embeddings, moments)
+        return kept
+
+    def _moved(self) -> _Crowd:
+        user_ids, embeddings = self._ledger.moved()
+        rows = {user_id: row for row, user_id in enumerate(user_ids)}
+        return _crowd(user_ids, lambda some: [rows[one] for one in some if one in rows], embeddings, self._index.moments())
+
+
+def _crowd(
+    user_ids: Sequence[str], rows_of: Callable[[Iterable[str]], list[int]], embeddings: FloatArray, moments: Moments
+) -> _Crowd:
+    return _Crowd(user_ids, rows_of, embeddings, moments, moments.middle(embeddings), moments.spread(embeddings))

@@ -61,6 +61,10 @@ class NamedColumns(Columns):
         """The name of a row."""
         return self._names[row]
 
+    def names(self) -> dict[int, str]:
+        """All names by their rows."""
+        return dict(self._names)
+
     def add(self, name: str) -> int:
         """Takes a row for a name that has none."""
         row = self.take()

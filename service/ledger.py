@@ -1,7 +1,5 @@
 """How every user stands to every item by the store's events: from it users fold in and items thaw."""
 
-import itertools
-import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -9,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from model.content import FloatArray
-from service.audiences import Served, Spread, Tellers, audience_columns, clear_audience, evidence_of, pair_columns
-from service.columns import NamedColumns, take_first
+from service.audiences import Served, Spread, Tellers, clear_audience, evidence_of
+from service.columns import take_first
 from service.folding import fold_tastes
-from service.pairs import Pairs, Rows
+from service.ledger_tables import LedgerTables
+from service.pairs import Rows
 from service.reactions import Numbers, Rules, react
 from service.space import Space
 from service.store.event_records import Erased, KeptEvent, KnownItem, Pair, Reacted
@@ -23,87 +22,20 @@ _PAIRS_AT_ONCE = 8192
 _ITEMS_AT_ONCE = 1024
 
 
-class Ledger:
+class Ledger(LedgerTables):
     """
     A function of the checkpoint and the store's events, kept in memory and led along by every change.
-
-    `lock` is held by whoever changes it or serves from it; `number`, `knows`, `acted_on` and `has_events` need none.
     """
 
     def __init__(self, space: Space, rules: Rules) -> None:
-        self.lock = threading.RLock()
+        super().__init__(space)
         self.changed = threading.Event()
         """Set while something waits for `settle`."""
         self.changed_since = 0.0
         """Since when, by the monotonic clock."""
-        self._space, self._rules, factors = space, rules, space.fold_in.factors
-        self._users = NamedColumns(
-            number=(np.int64, 0), pairs=(np.int64, 0), counted=(np.int64, 0), reading=(np.float32, factors), size=(np.float32, 0)
-        )
-        self._items = NamedColumns(
-            known=(np.bool_, 0),
-            anchor=(np.float32, space.tower.width),
-            step=(np.float64, factors),
-            trained=(np.float64, 0),
-            events=(np.int64, 0),
-            pairs=(np.int64, 0),
-            **audience_columns(factors),
-        )
-        self._pairs = Pairs(
-            weight=(np.float64, 0),
-            moment=(np.float64, 0),
-            acted=(np.bool_, 0),
-            events=(np.int64, 0),
-            liked=(np.bool_, 0),
-            **pair_columns(),
-        )
-        self._erased: set[str] = set()
+        self._space, self._rules = space, rules
         self._stale_users: dict[int, None] = {}
         self._stale_items: dict[int, None] = {}
-        # Of this run alone: what an earlier run or another service left in a cache is never taken for one of them.
-        self._numbers = itertools.count((secrets.randbits(31) << 32) + 1)
-
-    def number(self, user_id: str) -> int:
-        """Another one whenever events move the user's taste; 0 for a user whom no event moves."""
-        row = self._users.row(user_id)
-        return int(self._users["number"][row]) if row is not None and self._users["counted"][row] else 0
-
-    def knows(self, user_id: str) -> bool:
-        """Whether the user has events."""
-        row = self._users.row(user_id)
-        return row is not None and bool(self._users["pairs"][row])
-
-    def is_erased(self, user_id: str) -> bool:
-        """Whether what the checkpoint knows of the user must not be used."""
-        return user_id in self._erased
-
-    def acted_on(self, user_id: str) -> list[str]:
-        """Ids of the items that the user did more with than look."""
-        user = self._users.row(user_id)
-        if user is None:
-            return []
-        rows = self._pairs.of_user(user)
-        acted = rows[self._pairs["acted"][rows] & (self._pairs["user"][rows] == user)]
-        return [self._items.name(item) for item in self._pairs["item"][acted].tolist()]
-
-    def likes(self, user_id: str) -> tuple[list[str], FloatArray]:
-        """Ids and (H, D) anchors of the items that the user's events say it likes."""
-        with self.lock:
-            user = self._users.row(user_id)
-            rows = self._pairs.of_user(-1 if user is None else user)
-            items = self._pairs["item"][rows[self._pairs["weight"][rows] > 0]]
-            items = items[self._items["known"][items]]
-            return [self._items.name(item) for item in items.tolist()], self._items["anchor"][items]
-
-    @property
-    def erased(self) -> frozenset[str]:
-        """Users of whom nothing that the checkpoint knows may be used."""
-        return frozenset(self._erased)
-
-    def has_events(self, item_id: str) -> bool:
-        """Whether anybody had to do with the item since the checkpoint was trained."""
-        row = self._items.row(item_id)
-        return row is not None and bool(self._items["pairs"][row])
 
     def progress(self, item_ids: Sequence[str]) -> dict[str, tuple[int, float]]:
         """Of the items that have any: how many events since the checkpoint was trained, and how far they thawed, in [0, 1)."""
@@ -121,6 +53,15 @@ class Ledger:
                 return None
             tastes, _ = self._tastes([row], *self._pairs.of_users([row]))
         return number, self._space.fold_in.place(tastes)[0]
+
+    def moved(self) -> tuple[list[str], FloatArray]:
+        """Ids and (U, D) embeddings of all users whom events move."""
+        with self.lock:
+            self._refresh_users()
+            ids = self._users.names()
+            rows = np.array([row for row in ids if self._users["counted"][row]], np.int64)
+            tastes = self._users["reading"][rows] * self._users["size"][rows, None]
+            return [ids[row] for row in rows.tolist()], self._space.fold_in.place(tastes)
 
     def serve(self, item_ids: Sequence[str], anchors: FloatArray) -> Served:
         """What the index is to hold of items with (N, D) anchors."""
@@ -141,8 +82,7 @@ class Ledger:
             items = dict(log.known_items(self._space.version))
             for pair, events in log.pairs():
                 self._write_pair(pair, self._counting(pair, events), items)
-            while self._stale_users:
-                self._refresh(self._take_users())
+            self._refresh_users()
             self._stale_items.clear()
             self.changed.clear()
 
@@ -259,6 +199,11 @@ class Ledger:
             for item in self._pairs["item"][rows].tolist():
                 self._write_pair((user_id, self._items.name(item)), [], {})
             self._pairs["liked"][rows] = False
+
+    def _refresh_users(self) -> None:
+        """Brings every user to where its pairs are; the items that this moves stay stale."""
+        while self._stale_users:
+            self._refresh(self._take_users())
 
     def _take_users(self) -> list[int]:
         """Stale users, as many as have about so many pairs together."""

@@ -118,6 +118,27 @@ async def test_an_audience_follows_the_catalogue(service: ClientMaker, checkpoin
     assert before != after
 
 
+async def test_an_audience_holds_whom_events_move_where_they_put_them(service: ClientMaker, checkpoint: Checkpoint) -> None:
+    """A stranger comes in by its likes, a known user moves by them, and who acted on an item had it."""
+    known, item = checkpoint.user_ids[0], checkpoint.item_ids[4]
+    async with service(admin_keys=SecretStr(KEY)).client() as client:
+        client.headers["X-API-Key"] = KEY
+        await post_warm(client, checkpoint)
+        path, everyone = f"/items/{item}/audience", {"k": 10_000, "exclude_seen": False}
+        before = (await client.get(path, params=everyone)).json()["users"]
+        likes = [{"event_id": who, "user_id": who, "item_id": item, "event_type": "like"} for who in ("stranger", known)]
+        assert (await client.post("/events", json={"events": likes})).json()["counts"]["accepted"] == 2
+        after = (await client.get(path, params=everyone)).json()["users"]
+        without = (await client.get(path, params={"k": 10_000})).json()["users"]
+
+    wants_before, wants_after = ({one["user_id"]: one["relevance"] for one in found} for found in (before, after))
+    assert set(wants_after) == {*wants_before, "stranger"}
+    assert len(after) == len(before) + 1
+    assert wants_after["stranger"] > 0
+    assert wants_after[known] > wants_before[known]
+    assert not {"stranger", known} & {one["user_id"] for one in without}
+
+
 async def test_an_audience_needs_an_admin_key(service: ClientMaker, client: httpx.AsyncClient) -> None:
     await client.post("/items", json={"item_id": "a", "title": "x"})
 
