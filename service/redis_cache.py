@@ -72,6 +72,9 @@ class RedisUserCache:
         except (RedisError, OSError, TimeoutError):
             self._rest()
 
+    def recent(self, most: int) -> list[str]:
+        return []
+
     async def close(self) -> None:
         await self._redis.aclose()
 

@@ -81,7 +81,7 @@ class Swapper:
         if before is not None:
             await before
         self._hurry.clear()
-        self._task = asyncio.create_task(asyncio.to_thread(self._run, path))
+        self._task = asyncio.create_task(self._change(path))
         return self.progress
 
     async def close(self) -> None:
@@ -95,8 +95,14 @@ class Swapper:
         if self._task is not None:
             await self._task
 
-    def _run(self, path: Path) -> None:
-        service = self._now()
+    async def _change(self, path: Path) -> None:
+        before = self._now()
+        if await asyncio.to_thread(self._run, before, path):
+            await self._now().users.warm()
+            await asyncio.to_thread(self._leave, before)
+
+    def _run(self, service: Service, path: Path) -> bool:
+        """Whether another space serves now."""
         try:
             taken_over = self._swap(service, path)
         except Exception as error:  # noqa: BLE001 - the outermost edge of this thread: whatever it was, the old space serves on
@@ -104,13 +110,16 @@ class Swapper:
             _log.error("the checkpoint was not swapped in", path=str(path), error=repr(error), exc_info=error)
             self._tidy(service, str(self.progress.space))
             self._tell(state="failed", error=told)
-            return
+            return False
         _log.info("the checkpoint was swapped in", space=self.progress.space, path=str(path))
         self._tell(state="done")
-        if taken_over:
-            service.thawer.close()
-            self._hurry.wait(_GRACE_SECONDS)
-            self._tidy(service, service.space.version)
+        return taken_over
+
+    def _leave(self, service: Service) -> None:
+        """Lets go of what served before, when nobody reads it any more."""
+        service.thawer.close()
+        self._hurry.wait(_GRACE_SECONDS)
+        self._tidy(service, service.space.version)
 
     def _swap(self, service: Service, path: Path) -> bool:
         """Whether another space serves now; not where it was this one already."""

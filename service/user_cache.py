@@ -27,6 +27,10 @@ class UserCache(Protocol):
 
     async def drop(self, user_id: str) -> None: ...
 
+    def recent(self, most: int) -> list[str]:
+        """Users who were asked for last, the newest last; none where it does not know."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -53,6 +57,9 @@ class LocalUserCache:
 
     async def drop(self, user_id: str) -> None:
         self._values.pop(user_id, None)
+
+    def recent(self, most: int) -> list[str]:
+        return list(self._values)[-most:]
 
     async def close(self) -> None:
         self._values.clear()

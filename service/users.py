@@ -14,6 +14,8 @@ from service.metrics import Metrics
 from service.space import Space
 from service.user_cache import UserCache, pack_user, unpack_user
 
+_RECENT = 2000
+
 
 @dataclass(frozen=True, slots=True)
 class UserEmbedding:
@@ -82,6 +84,13 @@ class Users:
         if self._ledger.is_erased(user_id):
             return History(since, anchors)
         return History([*trained, *since], np.concatenate([learned, anchors]))
+
+    async def warm(self) -> None:
+        """Computes those anew who were asked for last, where another space has taken over: none of them waits for it."""
+        for user_id in dict.fromkeys(user_id for cache in self._caches for user_id in cache.recent(_RECENT)):
+            await self.embedding(user_id, fallback=True)
+            await asyncio.gather(*self._writes)  # one after the other: requests use the same few connections
+            await asyncio.sleep(0)  # whoever asks now comes first
 
     async def close(self) -> None:
         """Finishes what is being written, then lets the caches go."""

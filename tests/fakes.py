@@ -32,6 +32,9 @@ class BrokenUserCache:
     async def drop(self, user_id: str) -> None:
         return None
 
+    def recent(self, most: int) -> list[str]:
+        return []
+
     async def close(self) -> None:
         return None
 
@@ -52,6 +55,9 @@ class RubbishUserCache:
 
     async def drop(self, user_id: str) -> None:
         return None
+
+    def recent(self, most: int) -> list[str]:
+        return []
 
     async def close(self) -> None:
         return None

@@ -167,6 +167,25 @@ async def test_an_items_first_event_while_events_are_read_counts_in_the_new_spac
     assert_same(served[USERS[0]], Recomputed(tmp_path / "store.sqlite", other).list_for(USERS[0]))
 
 
+async def test_who_asked_of_late_is_in_the_cache_of_the_new_space(
+    space: Space, checkpoint: Checkpoint, other_path: Path, settings: Settings
+) -> None:
+    async def missed() -> float:
+        lines = (await client.get("/metrics")).text.splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith('thaw_user_cache_total{outcome="miss"}'))
+
+    async with serving(space, settings) as client:
+        await post(client, make_items(checkpoint)[SOME], [])
+        await lists(client, USERS[:2])
+        await swap(client, other_path)
+        before = await missed()
+        answers = await lists(client, USERS[:2])
+        after = await missed()
+
+    assert all(answers.values())
+    assert before == after
+
+
 async def test_every_list_of_a_busy_swap_is_of_the_space_that_it_names(
     space: Space, checkpoint: Checkpoint, other: Checkpoint, other_path: Path, settings: Settings, tmp_path: Path
 ) -> None:
