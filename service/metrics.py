@@ -33,6 +33,9 @@ class Metrics:
         self.impressions = self._counter("thaw_impressions", "Items shown, by the list and the item's age.", *of_lists)
         self.clicks = self._counter("thaw_clicks", "Events of positive weight, likewise.", *of_lists)
         self.thaw_lag = self._seconds("thaw_lag_seconds", "Time from the first of some events to their items' being moved.")
+        self.swaps = self._counter("thaw_swaps", "Checkpoints that were to take over from the one that served.", "outcome")
+        for outcome in ("done", "failed"):
+            self.swaps.labels(outcome)  # there from the start, so that the first failure is a rise
         self.degraded_answers = self._counter("thaw_degraded_answers", "Lists made while a cache was out of order.")
         self.index_items = self._gauge("thaw_index_items", "Items that can be recommended.")
         self.cold_items = self._gauge("thaw_index_cold_items", "Cold items among them.")

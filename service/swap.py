@@ -109,9 +109,11 @@ class Swapper:
             told = str(error) if isinstance(error, ProjectError) else "the error is in the service's log"
             _log.error("the checkpoint was not swapped in", path=str(path), error=repr(error), exc_info=error)
             self._tidy(service, str(self.progress.space))
+            service.metrics.swaps.labels("failed").inc()
             self._tell(state="failed", error=told)
             return False
         _log.info("the checkpoint was swapped in", space=self.progress.space, path=str(path))
+        service.metrics.swaps.labels("done").inc()
         self._tell(state="done")
         return taken_over
 
