@@ -10,8 +10,8 @@ import pytest
 from service.item_schemas import MAX_BATCH_ITEMS
 from tests.conftest import ClientMaker
 from tests.fakes import draw_jpeg
+from tests.service.changing import counted, scores
 from tests.service.test_bad_input import assert_problem
-from tests.service.test_item_changes import counted, scores
 from tests.service.test_items import listed, post
 
 pytestmark = pytest.mark.anyio

@@ -13,8 +13,8 @@ from PIL import Image
 from model.fetch_image import ImageFetcher
 from tests.conftest import ClientMaker
 from tests.fakes import draw_jpeg
+from tests.service.changing import encoder_runs, patch, read, scores
 from tests.service.test_bad_input import assert_problem
-from tests.service.test_item_changes import encoder_runs, patch, read, scores
 from tests.service.test_items import listed, post
 
 pytestmark = pytest.mark.anyio

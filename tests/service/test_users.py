@@ -7,8 +7,8 @@ from pydantic import SecretStr
 from service.user_cache import LocalUserCache
 from tests.conftest import ClientMaker
 from tests.fakes import open_redis
+from tests.service.sending import STRANGER, USER, event, post_items, scores, send
 from tests.service.settling import settle
-from tests.service.test_events import STRANGER, USER, event, post_items, scores, send
 
 pytestmark = pytest.mark.anyio
 KEY = "admin-key-of-the-test"
