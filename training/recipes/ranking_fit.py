@@ -18,6 +18,7 @@ from training.loop import EarlyStopping
 from training.progress import Step
 from training.recipes.closed_form import write_expert
 from training.recipes.episodes import Audience, Embed, Episode, FittedView, Scorer, learn
+from training.recipes.fusion import Fusion, ViewOutputs
 from training.recipes.heads import Heads
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job
@@ -32,6 +33,8 @@ class Learned:
     heads: Sequence[Heads]
     gate: Tensor
     """(V,) logits."""
+    factors: FloatArray
+    """(V, D): what each view's output is multiplied by, that items which have but one of them rank among the others."""
     popularity: float
     """The weight of the popularity coordinate, in deviations of a user's scores."""
     spread: FloatArray
@@ -40,20 +43,6 @@ class Learned:
     """(H,) rows of warm items, each held out once."""
     foreseen: FloatArray
     """(H, D): the embeddings that their content promised while they were held out."""
-
-
-class Fusion(nn.Module):
-    """The gate under training: constants, masked where a view is missing."""
-
-    def __init__(self, views: int, start: float) -> None:
-        super().__init__()
-        others = torch.full((views - 1,), start).log() - np.log(1 - start * (views - 1))
-        self.logits = nn.Parameter(torch.cat([torch.zeros(1), others]))
-
-    def forward(self, views: Tensor, present: Tensor) -> Tensor:
-        """(H, V, D) and (H, V) bool to (H, D)."""
-        weights = self.logits.expand(present.shape).masked_fill(~present, float("-inf")).softmax(dim=1)
-        return (weights[:, :, None] * views).sum(dim=1)
 
 
 @dataclass(frozen=True)
@@ -67,9 +56,14 @@ class Stage:
     groups: list[dict[str, object]]
     """As Adam takes them."""
     embed: Embed
-    embed_cold: Callable[[], Tensor]
-    """The embeddings of the items held out for validation, (C, D), zeros where it says nothing of one."""
+    embed_cold: Callable[[], Sequence[Tensor]]
+    """
+    The embeddings of the items held out for validation, (C, D), zeros where it says nothing of one: as they are, and
+    for the gate as they would be if half of them lacked something.
+    """
     epochs: int
+    embed_some: Embed | None = None
+    """What is learned from, where it is not `embed`."""
 
 
 class RankingFit:
@@ -90,7 +84,7 @@ class RankingFit:
             learn(
                 self._episodes,
                 self._audience,
-                stage.embed,
+                stage.embed_some or stage.embed,
                 stage.scorer,
                 optimiser,
                 users=self._numbers.users,
@@ -120,7 +114,7 @@ class RankingFit:
     @torch.no_grad()
     def _judge(self, stage: Stage) -> float:
         users = place_users(self._audience.teacher.users, stage.scorer.popularity.item(), self.spread(stage.embed))
-        return self._job.judge(users, stage.embed_cold().numpy())["ndcg@20"]
+        return float(np.mean([self._job.judge(users, cold.numpy())["ndcg@20"] for cold in stage.embed_cold()]))
 
 
 def learn_ranking(
@@ -142,22 +136,37 @@ def learn_ranking(
     has_view = mamex.views_present(torch.from_numpy(job.cold.features.present))
     stages = [_view_stage(mamex.config.views[at], at, audience, cold[at], has_view[:, at], numbers) for at in range(len(views))]
     heads = [stage.module for stage in stages if isinstance(stage.module, Heads)]
-    fused = _gate_stage(heads, stages[0].scorer, cold, has_view, numbers)
-    with job.reporter.step("learning to rank", sum(stage.epochs for stage in [*stages, fused])) as advance:
-        for stage in [*stages, fused]:
+    gate_epochs = numbers.gate_epochs if len(stages) > 1 else 1
+    with job.reporter.step("learning to rank", sum(stage.epochs for stage in stages) + gate_epochs) as advance:
+        for stage in stages:
             fit.run(stage, advance)
-    assert isinstance(fused.module, Fusion)
+        fusion = Fusion(numbers.gate_start, _popularity_ratios(fit, stages, audience))
+        outputs = ViewOutputs(heads, cold, has_view, random)
+        fused = _gate_stage(fusion, outputs, stages[0].scorer, numbers, gate_epochs)
+        fit.run(fused, advance)
     held_out, foreseen = fit.foresee(fused.embed)
     return Learned(
-        heads, fused.module.logits.detach(), fused.scorer.popularity.item(), fit.spread(fused.embed), held_out, foreseen
+        heads,
+        fusion.logits.detach(),
+        fusion.factors(foreseen.shape[1]).detach().numpy(),
+        fused.scorer.popularity.item(),
+        fit.spread(fused.embed),
+        held_out,
+        foreseen,
     )
 
 
-def write_view(mixture: Mixture, view: FittedView, heads: Heads | None) -> None:
-    """Writes a view's experts, with their heads where there are any, and its router."""
+def write_view(mixture: Mixture, view: FittedView, heads: Heads | None, factors: FloatArray | None = None) -> None:
+    """
+    Writes a view's experts, with their heads where there are any, and its router.
+
+    Args:
+        factors: (D,) what its output is multiplied by.
+    """
     solution = view.fit.solve()
     for expert, encoding in enumerate(view.items.encodings):
         own = heads.apply_to(expert, solution) if heads else solution
+        own = own if factors is None else own * factors
         write_expert(mixture, expert, encoding, view.items.landmarks, own)
     with torch.no_grad():
         mixture.router.weight.zero_()
@@ -184,30 +193,40 @@ def _view_stage(view: ViewConfig, at: int, audience: Audience, cold: Tensor, pre
         {"params": [head.corrections], "lr": numbers.head_rate},
         {"params": [head.logits], "lr": numbers.router_rate},
     ]
-    return Stage(view.name, head, Scorer(), groups, embed, lambda: head(cold) * present[:, None], numbers.head_epochs)
+    return Stage(view.name, head, Scorer(), groups, embed, lambda: [head(cold) * present[:, None]], numbers.head_epochs)
 
 
-def _gate_stage(heads: Sequence[Heads], scorer: Scorer, cold: Sequence[Tensor], has_view: Tensor, numbers: ThawNumbers) -> Stage:
-    fusion = Fusion(len(heads), numbers.gate_start)
+def _popularity_ratios(fit: RankingFit, stages: Sequence[Stage], audience: Audience) -> Tensor:
+    """
+    (V,) how much popularity counts in each view beside the first, so that items which have this view alone are ranked
+    as the view ranks them.
 
-    @torch.no_grad()
-    def views_of(outputs: Sequence[Tensor], present: Tensor) -> Tensor:
-        stacked = torch.stack([head(output) for head, output in zip(heads, outputs, strict=True)], dim=1)
-        return stacked * present[:, :, None]
+    Users carry one weight of popularity, in deviations of their scores of items with the first view.
+    """
+    weights = [stage.scorer.popularity.item() for stage in stages]
+    deviations = [place_users(audience.teacher.users, 1.0, fit.spread(stage.embed))[:, -1] for stage in stages]
+    ratios = [
+        weight / weights[0] * float(np.median(deviation / deviations[0])) if weights[0] else 1.0
+        for weight, deviation in zip(weights, deviations, strict=True)
+    ]
+    return torch.tensor(ratios)
 
-    def embed(episode: Episode) -> tuple[Tensor, Tensor]:
-        rows = episode.present.any(dim=1)
-        present = episode.present[rows]
-        return rows, fusion(views_of([output[rows] for output in episode.outputs], present), present)
 
-    def embed_cold() -> Tensor:
-        some = has_view.any(dim=1)
-        weights = torch.where(some[:, None], has_view, True)
-        fused: Tensor = fusion(views_of(cold, has_view), weights)
-        return fused
-
-    groups: list[dict[str, object]] = [{"params": fusion.parameters(), "lr": numbers.gate_rate}]
-    return Stage("all views", fusion, scorer, groups, embed, embed_cold, numbers.gate_epochs if len(heads) > 1 else 1)
+def _gate_stage(fusion: Fusion, views: ViewOutputs, scorer: Scorer, numbers: ThawNumbers, epochs: int) -> Stage:
+    groups: list[dict[str, object]] = [
+        {"params": [fusion.logits], "lr": numbers.gate_rate},
+        {"params": [fusion.log_strengths], "lr": numbers.strength_rate},
+    ]
+    return Stage(
+        "all views",
+        fusion,
+        scorer,
+        groups,
+        lambda episode: views.embed(fusion, episode, episode.present),
+        lambda: views.embed_cold(fusion),
+        epochs,
+        lambda episode: views.embed(fusion, episode, views.lose(episode.present)),
+    )
 
 
 @torch.no_grad()

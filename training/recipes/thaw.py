@@ -166,5 +166,5 @@ def _fit_fold_in(job: Job, teacher: Teacher, learned: Learned) -> dict[str, Floa
 
 def _write(mamex: Mamex, views: list[FittedView], learned: Learned) -> None:
     for at, view in enumerate(views):
-        write_view(mamex.mixture(at), view, learned.heads[at])
+        write_view(mamex.mixture(at), view, learned.heads[at], learned.factors[at])
     write_gate(mamex, learned.gate)
