@@ -1,5 +1,6 @@
 """Learning to rank on episodes: each view's heads and router alone, then the gate between the views."""
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -34,7 +35,7 @@ class Learned:
     gate: Tensor
     """(V,) logits."""
     factors: FloatArray
-    """(V, D): what each view's output is multiplied by, that items which have but one of them rank among the others."""
+    """(V, D): what each view's output is multiplied by, that items which have this view alone rank as it ranks them."""
     popularity: float
     """The weight of the popularity coordinate, in deviations of a user's scores."""
     spread: FloatArray
@@ -56,14 +57,9 @@ class Stage:
     groups: list[dict[str, object]]
     """As Adam takes them."""
     embed: Embed
-    embed_cold: Callable[[], Sequence[Tensor]]
-    """
-    The embeddings of the items held out for validation, (C, D), zeros where it says nothing of one: as they are, and
-    for the gate as they would be if half of them lacked something.
-    """
+    embed_cold: Callable[[], Tensor]
+    """The embeddings of the items held out for validation, (C, D), zeros where it says nothing of one."""
     epochs: int
-    embed_some: Embed | None = None
-    """What is learned from, where it is not `embed`."""
 
 
 class RankingFit:
@@ -84,7 +80,7 @@ class RankingFit:
             learn(
                 self._episodes,
                 self._audience,
-                stage.embed_some or stage.embed,
+                stage.embed,
                 stage.scorer,
                 optimiser,
                 users=self._numbers.users,
@@ -111,10 +107,29 @@ class RankingFit:
         covariance: FloatArray = centred.T @ centred / len(centred)
         return covariance
 
+    def popularity_factors(self, stages: Sequence[Stage], whole: Stage) -> list[float]:
+        """
+        (V,) what each view's popularity must be multiplied by, that items which have this view alone are ranked as the
+        view ranks them: users carry but one weight of popularity, in deviations of their scores as a whole.
+
+        Args:
+            stages: one a view; the first view is left as it is.
+            whole: what users' weight and deviations come from.
+        """
+
+        def weighed(stage: Stage) -> FloatArray:
+            placed = place_users(self._audience.teacher.users, stage.scorer.popularity.item(), self.spread(stage.embed))
+            return placed[:, -1]
+
+        ours = weighed(whole)
+        if not np.all(ours):
+            return [1.0] * len(stages)
+        return [1.0, *(float(np.median(weighed(stage) / ours)) for stage in stages[1:])]
+
     @torch.no_grad()
     def _judge(self, stage: Stage) -> float:
         users = place_users(self._audience.teacher.users, stage.scorer.popularity.item(), self.spread(stage.embed))
-        return float(np.mean([self._job.judge(users, cold.numpy())["ndcg@20"] for cold in stage.embed_cold()]))
+        return self._job.judge(users, stage.embed_cold().numpy())["ndcg@20"]
 
 
 def learn_ranking(
@@ -140,15 +155,16 @@ def learn_ranking(
     with job.reporter.step("learning to rank", sum(stage.epochs for stage in stages) + gate_epochs) as advance:
         for stage in stages:
             fit.run(stage, advance)
-        fusion = Fusion(numbers.gate_start, _popularity_ratios(fit, stages, audience))
-        outputs = ViewOutputs(heads, cold, has_view, random)
-        fused = _gate_stage(fusion, outputs, stages[0].scorer, numbers, gate_epochs)
+        scorer = copy.deepcopy(stages[0].scorer)
+        fusion = Fusion(numbers.gate_start, fit.popularity_factors(stages, stages[0]), audience.teacher.items.shape[1] + 1)
+        fused = _gate_stage(fusion, ViewOutputs(heads, cold, has_view), scorer, numbers, gate_epochs)
         fit.run(fused, advance)
+        fusion.set_popularity(fit.popularity_factors(stages, fused))
     held_out, foreseen = fit.foresee(fused.embed)
     return Learned(
         heads,
         fusion.logits.detach(),
-        fusion.factors(foreseen.shape[1]).detach().numpy(),
+        fusion.factors.numpy(),
         fused.scorer.popularity.item(),
         fit.spread(fused.embed),
         held_out,
@@ -193,39 +209,19 @@ def _view_stage(view: ViewConfig, at: int, audience: Audience, cold: Tensor, pre
         {"params": [head.corrections], "lr": numbers.head_rate},
         {"params": [head.logits], "lr": numbers.router_rate},
     ]
-    return Stage(view.name, head, Scorer(), groups, embed, lambda: [head(cold) * present[:, None]], numbers.head_epochs)
-
-
-def _popularity_ratios(fit: RankingFit, stages: Sequence[Stage], audience: Audience) -> Tensor:
-    """
-    (V,) how much popularity counts in each view beside the first, so that items which have this view alone are ranked
-    as the view ranks them.
-
-    Users carry one weight of popularity, in deviations of their scores of items with the first view.
-    """
-    weights = [stage.scorer.popularity.item() for stage in stages]
-    deviations = [place_users(audience.teacher.users, 1.0, fit.spread(stage.embed))[:, -1] for stage in stages]
-    ratios = [
-        weight / weights[0] * float(np.median(deviation / deviations[0])) if weights[0] else 1.0
-        for weight, deviation in zip(weights, deviations, strict=True)
-    ]
-    return torch.tensor(ratios)
+    return Stage(view.name, head, Scorer(), groups, embed, lambda: head(cold) * present[:, None], numbers.head_epochs)
 
 
 def _gate_stage(fusion: Fusion, views: ViewOutputs, scorer: Scorer, numbers: ThawNumbers, epochs: int) -> Stage:
-    groups: list[dict[str, object]] = [
-        {"params": [fusion.logits], "lr": numbers.gate_rate},
-        {"params": [fusion.log_strengths], "lr": numbers.strength_rate},
-    ]
+    groups: list[dict[str, object]] = [{"params": fusion.parameters(), "lr": numbers.gate_rate}]
     return Stage(
         "all views",
         fusion,
         scorer,
         groups,
-        lambda episode: views.embed(fusion, episode, episode.present),
+        lambda episode: views.embed(fusion, episode),
         lambda: views.embed_cold(fusion),
         epochs,
-        lambda episode: views.embed(fusion, episode, views.lose(episode.present)),
     )
 
 

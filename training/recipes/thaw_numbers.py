@@ -30,8 +30,6 @@ class ThawNumbers:
     scorer_rate: float = 3e-2
     gate_epochs: int = 4
     gate_rate: float = 5e-2
-    strength_rate: float = 5e-2
-    """At which it is learned how far items that have one view alone stand out among the others."""
     gate_start: float = 0.1
     """The first weight of each view but the first."""
 
