@@ -62,7 +62,7 @@ METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
         thaw(OURS),
-        thaw("thaw: uniform gates", router_rate="0", gate_rate="0", gate_start="0.49"),
+        thaw("thaw: uniform gates", router_rate="0", gate_rate="0", gate_start="0.333333"),
         thaw("thaw: uniform routers", router_rate="0"),
         thaw("thaw: no heads", head_rate="0"),
         thaw("thaw: no picture", reads=("text", "title", "sentences", "words", "phrases")),
