@@ -82,7 +82,7 @@ def test_every_protocol_measures(command: Command, tmp_path: Path, monkeypatch: 
     assert status == 0, said
     rows = rows_of(out)
     every: dict[str, list[object]] = {
-        "new-users": ["folded from everything", "1 likes", "2 likes"],
+        "new-users": ["folded from everything", "1 like", "2 likes"],
         "thawing": [*thawing.COUNTS],
         "missing": ["half of the items lose one"],
         "mixed": ["the factors' own warm items", "warm items alone", "tau 0", "2%", "5%", "10%", "20%", "30%", "50%"],
