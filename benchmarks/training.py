@@ -56,7 +56,7 @@ def main() -> None:
         floor = replay_products(products) + replay_systems(systems)
         label = f"`{name}`, {options.epochs} epochs" if name == "paper" else f"`{name}`"
         print(f"| {label} | {took:.1f} s | {floor:.1f} s | {floor / took:.0%} |", flush=True)
-    print(f"\n{describe_machine()}, {torch.get_num_threads()} threads.")
+    print(f"\n{describe_machine()}, torch threads: {torch.get_num_threads()}.")
 
 
 def _read(data: Path, encoders: Mapping[str, str]) -> Job:
