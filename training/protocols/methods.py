@@ -24,7 +24,7 @@ from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job, Trained
 
 OURS = "thaw"
-_GRID: Mapping[str, Sequence[str]] = {"damping": ("0.15",)}
+_GRID: Mapping[str, Sequence[str]] = {"damping": ("0.3",)}
 
 
 def thaw(name: str, *, reads: tuple[str, ...] = (), grid: Mapping[str, Sequence[str]] = _GRID, **numbers: str) -> Method:
@@ -65,6 +65,7 @@ METHODS: Mapping[str, Method] = {
         thaw("thaw: uniform gates", router_rate="0", gate_rate="0", gate_start="0.333333"),
         thaw("thaw: uniform routers", router_rate="0"),
         thaw("thaw: no heads", head_rate="0"),
+        thaw("thaw: the teacher's factors alone", width="64", likeness="0"),
         thaw("thaw: no picture", reads=("text", "title", "sentences", "words", "phrases")),
         thaw("thaw: no words or phrases", reads=("image", "text", "title", "sentences")),
         thaw("thaw: whole text and picture", reads=STANDARD),

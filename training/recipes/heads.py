@@ -13,27 +13,28 @@ class Heads(nn.Module):
     One view's mixture under training: `h = sum_v w_v K (I + M_v) h_v`, with w the softmax of the router's bias.
 
     M starts at 0 and w even, so that it starts as the ridge regression itself. Coordinates are in units of the
-    targets' deviations, that a step means the same in each of them.
+    targets' deviations, that a step means the same in each of them. M moves the first C of the F factors alone:
+    those beyond are many and weak, and learning them too came out worse on items that no training saw.
     """
 
     def __init__(self, experts: int, deviations: FloatArray) -> None:
         """
         Args:
-            deviations: (F,) of the targets, popularity apart.
+            deviations: (C,) of the targets that are corrected, the first ones.
         """
         super().__init__()
-        factors = len(deviations)
-        self.corrections = nn.Parameter(torch.zeros(experts, factors, factors))
+        self._corrected = len(deviations)
+        self.corrections = nn.Parameter(torch.zeros(experts, self._corrected, self._corrected))
         self.logits = nn.Parameter(torch.zeros(experts))
         self._scale = torch.from_numpy(np.maximum(deviations, np.float32(1e-9)))
 
     def forward(self, outputs: Tensor) -> Tensor:
         """Experts' outputs (H, K, F + 1) to the view's (H, F + 1)."""
         weights = len(self.logits) * self.logits.softmax(dim=0)
-        taste = outputs[..., :-1] / self._scale * weights[None, :, None]
-        corrected = taste.sum(dim=1) + torch.einsum("hkf,kfg->hg", taste, self.corrections)
-        popularity = (outputs[..., -1] * weights).sum(dim=1, keepdim=True)
-        return torch.cat([corrected * self._scale, popularity], dim=1)
+        weighed = outputs * weights[None, :, None]
+        correction = torch.einsum("hkf,kfg->hg", weighed[..., : self._corrected] / self._scale, self.corrections)
+        together = weighed.sum(dim=1)
+        return torch.cat([together[:, : self._corrected] + correction * self._scale, together[:, self._corrected :]], dim=1)
 
     def apply_to(self, expert: int, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
         """
@@ -41,6 +42,5 @@ class Heads(nn.Module):
         """
         scale = self._scale.numpy().astype(np.float64)
         correction = self.corrections[expert].detach().numpy().astype(np.float64)
-        taste = coefficients[:, :-1] / scale
-        corrected = (taste + taste @ correction) * scale
-        return len(self.logits) * np.column_stack([corrected, coefficients[:, -1]])
+        first, others = np.split(coefficients, [self._corrected], axis=1)
+        return len(self.logits) * np.column_stack([first + (first / scale) @ correction * scale, others])

@@ -199,7 +199,8 @@ def write_gate(mamex: Mamex, logits: Tensor) -> None:
 
 
 def _view_stage(view: ViewConfig, at: int, audience: Audience, cold: Tensor, present: Tensor, numbers: ThawNumbers) -> Stage:
-    head = Heads(len(view.experts), audience.teacher.items.std(axis=0))
+    own = audience.teacher.items[:, : audience.teacher.items.shape[1] - audience.teacher.beyond]
+    head = Heads(len(view.experts), own.std(axis=0))
 
     def embed(episode: Episode) -> tuple[Tensor, Tensor]:
         rows = episode.present[:, at]

@@ -32,6 +32,8 @@ class Teacher:
     """(I, F): a user's row of U is the sum of its items' rows here (`diag(pop^-b) V S^-1`)."""
     closed_form: Mapping[str, FloatArray]
     """What `model.fold_in` needs to do the same from embeddings: `centre`, `step`, `rarity`."""
+    beyond: int = 0
+    """How many of the F, the last ones, were added to the factorisation's (`training.recipes.likeness`)."""
 
 
 def fit_teacher(likes: sp.csr_array, *, factors: int, damping: float, restore: float, prior_weight: float = 0.0) -> Teacher:
@@ -56,17 +58,17 @@ def fit_teacher(likes: sp.csr_array, *, factors: int, damping: float, restore: f
     items = popularity[:, None] ** restore * right.T * sizes / scale
     typical = np.log(popularity).mean()
     steps = scale**2 / sizes**2 * np.exp(-(restore + damping) * typical)
-    users = _pad(left * scale, factors)
+    users = pad(left * scale, factors)
     prior = prior_weight * users.mean(axis=0)
     return Teacher(
         users=users + prior,
         prior=prior,
-        items=_pad(items - items.mean(axis=0), factors),
+        items=pad(items - items.mean(axis=0), factors),
         popularity=(np.log(popularity) - np.log(popularity).mean()).astype(np.float32),
-        projection=_pad(popularity[:, None] ** -damping * right.T / sizes * scale, factors),
+        projection=pad(popularity[:, None] ** -damping * right.T / sizes * scale, factors),
         closed_form={
-            "centre": _pad(items.mean(axis=0)[None], factors)[0],
-            "step": np.diag(_pad(steps[None], factors)[0]),
+            "centre": pad(items.mean(axis=0)[None], factors)[0],
+            "step": np.diag(pad(steps[None], factors)[0]),
             "rarity": np.array([restore + damping], np.float32),
         },
     )
@@ -85,7 +87,8 @@ def _truncated_svd(matrix: sp.csr_array, factors: int) -> tuple[NDArray[np.float
     return found
 
 
-def _pad(columns: FloatArray, width: int) -> FloatArray:
+def pad(columns: FloatArray, width: int) -> FloatArray:
+    """(N, width): some columns, and zeros."""
     padded = np.zeros((len(columns), width), np.float32)
     padded[:, : columns.shape[1]] = columns
     return padded

@@ -28,6 +28,7 @@ from training.recipes.closed_form import ViewFit, complete_rows, place_lens, tak
 from training.recipes.episodes import Audience, Episode, FittedView, hold_out
 from training.recipes.fold_in_fit import HeldOut, fit_thawing
 from training.recipes.health import mixture_health
+from training.recipes.likeness import add_likeness
 from training.recipes.ranking_fit import Learned, learn_ranking, write_gate, write_view
 from training.recipes.teacher import Teacher, fit_teacher
 from training.recipes.thaw_numbers import ThawNumbers
@@ -48,22 +49,26 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
     """
     torch.manual_seed(job.seed)
     random = np.random.default_rng(job.seed)
+    beyond = int(numbers.likeness * numbers.width)
     teacher = fit_teacher(
         job.warm.likes,
-        factors=numbers.width - 1,
+        factors=numbers.width - 1 - beyond,
         damping=numbers.damping,
         restore=numbers.restore,
         prior_weight=numbers.prior_weight,
     )
-    targets = np.column_stack([teacher.items, teacher.popularity])
     mamex = Mamex(design_network(job, numbers)).eval()
     placed = [_place_view(job, mamex, at, numbers, random) for at in range(len(mamex.config.views))]
-    with job.reporter.step("fitting experts", sum(len(settings(items)) for items in placed)) as advance:
-        fitted = []
-        for items in placed:
-            choice = choose_kernel(items, Foresight(job, items, targets[items.rows]), teacher.users, advance)
-            fitted.append(_fit_view(items, Choice(numbers.ridge or choice.ridge, numbers.picture or choice.picture), targets))
-    views = [view for view, _ in fitted]
+    choices = _choose_kernels(job, placed, teacher, numbers)
+    kernels = [_weigh_picture(items, choice) for items, choice in zip(placed, choices, strict=True)]
+    if beyond:
+        seen, weight = (kernels[0], placed[0].rows), numbers.likeness_weight
+        teacher = add_likeness(teacher, job.warm.likes, *seen, directions=beyond, weight=weight)
+    targets = np.column_stack([teacher.items, teacher.popularity])
+    views = [
+        FittedView(ViewFit(seen, targets[items.rows], choice.ridge), items)
+        for items, seen, choice in zip(placed, kernels, choices, strict=True)
+    ]
     episodes = _hold_out(job, views, numbers, random)
     learned = learn_ranking(job, mamex, views, episodes, Audience(job.warm.likes, teacher), numbers, random)
     _write(mamex, views, learned)
@@ -78,7 +83,7 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
         numbers={
             **asdict(numbers),
             "lens_weights": dict(LENS_WEIGHTS),
-            "chosen": {view.name: asdict(choice) for view, (_, choice) in zip(mamex.config.views, fitted, strict=True)},
+            "chosen": {view.name: asdict(choice) for view, choice in zip(mamex.config.views, choices, strict=True)},
             "popularity_weight": learned.popularity,
         },
         health=mixture_health(mamex, job.warm.features),
@@ -135,12 +140,19 @@ def _place_view(job: Job, mamex: Mamex, at: int, numbers: ThawNumbers, random: n
     return ViewItems(mixture, tuple(positions), rows, encodings, landmarks, picture)
 
 
-def _fit_view(items: ViewItems, choice: Choice, targets: FloatArray) -> tuple[FittedView, Choice]:
-    """Prepares a view's regression with its ridge and the picture's weight."""
+def _choose_kernels(job: Job, placed: list[ViewItems], teacher: Teacher, numbers: ThawNumbers) -> list[Choice]:
+    """Each view's ridge and picture's weight: those that are set, or those that rank validation items best."""
+    targets = np.column_stack([teacher.items, teacher.popularity])
+    with job.reporter.step("fitting experts", sum(len(settings(items)) for items in placed)) as advance:
+        found = [choose_kernel(items, Foresight(job, items, targets[items.rows]), teacher.users, advance) for items in placed]
+    return [Choice(numbers.ridge or choice.ridge, numbers.picture or choice.picture) for choice in found]
+
+
+def _weigh_picture(items: ViewItems, choice: Choice) -> ViewKernels:
+    """A view's kernels, the picture counting as it was chosen to."""
     if items.picture is not None:
         items.mixture.plain_lenses()[items.picture].weight.fill_(choice.picture)
-    kernels = ViewKernels(items.mixture, items.encodings, items.landmarks)
-    return FittedView(ViewFit(kernels, targets[items.rows], choice.ridge), items), choice
+    return ViewKernels(items.mixture, items.encodings, items.landmarks)
 
 
 def _hold_out(job: Job, views: list[FittedView], numbers: ThawNumbers, random: np.random.Generator) -> list[Episode]:

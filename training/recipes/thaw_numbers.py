@@ -9,9 +9,13 @@ from training.errors import BadConfig
 class ThawNumbers:
     """What `--set` can change."""
 
-    width: int = 64
-    damping: float = 0.15
-    restore: float = 0.075
+    width: int = 128
+    likeness: float = 0.5
+    """The share of an embedding's coordinates that tell what users like beyond the teacher's factors."""
+    likeness_weight: float = 0.25
+    """How widely the scores of these are spread, beside those of the teacher's own."""
+    damping: float = 0.3
+    restore: float = 0.0
     prior_weight: float = 0.4
     """How much of the mean user a user's taste starts from."""
     ridge: float = 0.0
@@ -36,5 +40,7 @@ class ThawNumbers:
     def __post_init__(self) -> None:
         if min(self.width, self.folds, self.landmarks) < 2 or min(self.parts, self.users, self.vocabulary) < 1:
             raise BadConfig("thaw needs width, folds and landmarks of 2 or more, parts, users and vocabulary of 1 or more")
+        if not 0 <= self.likeness < 1 or self.likeness_weight < 0:
+            raise BadConfig("likeness must be 0 or more and less than 1, and likeness_weight 0 or more")
         if not 0 < self.gate_start < 0.5:
             raise BadConfig(f"gate_start is {self.gate_start}: it must lie between 0 and 0.5")

@@ -1,0 +1,117 @@
+"""
+What users like beyond the teacher's factors, as far as content can foresee it.
+
+Few factors tell most of what users have in common and little of what each of them likes for itself. A kernel
+regression for every user tells that too, but its users are as wide as there are items. Its scores are `R S`, with R
+the likes and S the smoother `K (K + ridge)^-1` of the items' kernel: what a user likes, spread over what is alike.
+Here the part of `R S` that lies outside the teacher's users is factored, and its strongest directions stand beside
+the teacher's own, so that content learns to foresee them and a new like moves them in the same closed form.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.sparse.linalg import eigsh
+
+from model.content import FloatArray
+from training.recipes.closed_form import add, solve_positive
+from training.recipes.teacher import Teacher, pad
+from training.recipes.view_kernels import ViewKernels
+
+SMOOTHING = 4.0
+"""The ridge of the smoother."""
+_SHRINKAGE = 1e-3
+_SMALLEST = 1e-9
+
+
+def add_likeness(
+    teacher: Teacher, likes: sp.csr_array, kernels: ViewKernels, rows: NDArray[np.intp], *, directions: int, weight: float
+) -> Teacher:
+    """
+    The teacher with more factors.
+
+    Args:
+        likes: (U, I).
+        kernels: of the items that can be read.
+        rows: (N,) of these among the I.
+        directions: how many factors are added; those that the likes do not fill are 0.
+        weight: how widely their scores are spread, beside those of the teacher's own factors.
+    """
+    own = teacher.users - teacher.prior
+    smoothed = np.zeros((likes.shape[1], directions), np.float32)
+    smoothed[rows] = _smooth(likes[:, rows], own, kernels, directions)
+    outside = smoothed - teacher.projection @ _regress(own, likes @ smoothed)
+    reached = likes @ outside
+    outside /= np.maximum(np.sqrt(np.mean(reached**2, axis=0)), _SMALLEST)
+    items = np.asarray(likes.T @ (likes @ outside), np.float32) / likes.shape[0]
+    step = _fit_step(teacher, items, outside.astype(np.float32), np.asarray(likes.sum(axis=0), np.float32).ravel())
+    return _join(teacher, likes, items, step, weight)
+
+
+def _smooth(likes: sp.csr_array, own: FloatArray, kernels: ViewKernels, directions: int) -> FloatArray:
+    """(N, directions): the strongest directions of what is foreseen outside the teacher's users, spread over the items."""
+    known = add(kernels.whole(kernels.landmarks)).astype(np.float64)
+    ridged = known + SMOOTHING * np.eye(len(known))
+    smoother = solve_positive(ridged.copy(), known)
+    seen = sp.csr_array(likes[:, kernels.landmarks], dtype=np.float64)
+    inside = seen.T @ own
+    left = (seen.T @ seen).toarray() - inside @ _regress(own, seen)
+    found = _strongest(smoother @ left @ smoother.T, directions)
+    spread = solve_positive(ridged, found).astype(np.float32)
+    parts = [add(chunk) @ spread for _, chunk in kernels.chunks(np.arange(likes.shape[1]))]
+    return pad(np.concatenate(parts), directions)
+
+
+def _strongest(matrix: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """(L, count or fewer) leading eigenvectors of a symmetric matrix."""
+    if len(matrix) <= count + 1:
+        return np.asarray(np.linalg.eigh(matrix)[1][:, ::-1][:, :count], np.float64)
+    values, vectors = eigsh(matrix, k=count, which="LA", v0=np.ones(len(matrix)))
+    return np.asarray(vectors[:, np.argsort(-values)], np.float64)
+
+
+def _regress(own: FloatArray, values: sp.csr_array | FloatArray) -> NDArray[np.float64]:
+    """(F, columns): what the teacher's users (U, F) foretell of other values of the users, which may be sparse."""
+    wide = own.astype(np.float64)
+    gram = wide.T @ wide
+    gram[np.diag_indices_from(gram)] += _SMALLEST * max(np.trace(gram), 1.0)
+    return np.asarray(np.linalg.solve(gram, (values.T @ wide).T), np.float64)
+
+
+def _fit_step(teacher: Teacher, items: FloatArray, outside: FloatArray, counts: FloatArray) -> FloatArray:
+    """(F + directions, directions): from an item's factors to what a like of it adds, each item weighing as its likes do."""
+    anchors = np.column_stack([teacher.items + teacher.closed_form["centre"], items]).astype(np.float64)
+    anchors *= np.exp(-teacher.closed_form["rarity"] * teacher.popularity)[:, None]
+    weighed = anchors * counts[:, None]
+    gram = weighed.T @ anchors
+    gram[np.diag_indices_from(gram)] += _SHRINKAGE * np.diag(gram) + _SMALLEST
+    return np.asarray(np.linalg.solve(gram, weighed.T @ outside), np.float32)
+
+
+def _join(teacher: Teacher, likes: sp.csr_array, items: FloatArray, step: FloatArray, weight: float) -> Teacher:
+    form, centre = teacher.closed_form, items.mean(axis=0)
+    anchors = np.column_stack([teacher.items + form["centre"], items])
+    added = (anchors @ step) * np.exp(-form["rarity"] * teacher.popularity)[:, None]
+    size = weight * _spread(teacher.users, teacher.items) / max(_spread(likes @ added, items), _SMALLEST)
+    upper = np.vstack([form["step"], np.zeros((items.shape[1], len(form["step"])))])
+    return replace(
+        teacher,
+        users=np.column_stack([teacher.users, size * (likes @ added)]).astype(np.float32),
+        prior=np.concatenate([teacher.prior, np.zeros(items.shape[1], np.float32)]),
+        items=np.column_stack([teacher.items, items - centre]).astype(np.float32),
+        projection=np.column_stack([teacher.projection, size * added]).astype(np.float32),
+        beyond=items.shape[1],
+        closed_form={
+            **form,
+            "centre": np.concatenate([form["centre"], centre]).astype(np.float32),
+            "step": np.column_stack([upper, size * step]).astype(np.float32),
+        },
+    )
+
+
+def _spread(users: FloatArray, items: FloatArray) -> float:
+    """The median over users of the deviation of their scores of items."""
+    covariance = np.atleast_2d(np.cov(items.T, bias=True))
+    return float(np.median(np.sqrt(np.maximum(np.einsum("uf,fg,ug->u", users, covariance, users, optimize=True), 0))))
