@@ -124,7 +124,7 @@ def _options(manifest: Manifest) -> list[str]:
         *("--threshold", str(manifest.dataset.get("threshold", 1.0))),
         *("--text-fields", ",".join(_text_fields(manifest))),
         *("--encoder", "*=none", *named),
-        *("--set", f"width={manifest.network.width}"),
+        *(option for name, value in manifest.recipe.get("set", {}).items() for option in ("--set", f"{name}={value}")),
     ]
 
 

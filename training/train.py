@@ -96,6 +96,7 @@ def train_on(
             "name": config.recipe,
             "seed": config.seed,
             "numbers": trained.numbers,
+            "set": dict(config.numbers),
             "health": report_health(trained, reporter),
         },
         network=trained.mamex.config,

@@ -72,6 +72,7 @@ def test_what_was_gathered_trains_a_checkpoint_that_takes_over_unless_it_is_wors
     assert done.swapped
     assert (served_by["space"], served_by["swap"]["state"]) == (load_manifest(tmp_path / "next").version, "done")
     assert choose_checkpoint(settings) == tmp_path / "next"
+    assert load_manifest(tmp_path / "next").recipe["set"] == {"width": "16"}  # as the one that served was trained
     assert 0 < done.comparison.items < 10
     assert done.comparison.users > 10
     assert 0 < done.comparison.serving < 1
