@@ -34,18 +34,22 @@ class Mamex(nn.Module):
     A mixture of experts for each view of an item, and a gate between the views.
 
     The features of a missing modality never enter the arithmetic. Where one view is present,
-    the embedding is exactly its output.
+    the embedding is exactly its output, times the strength of that view alone.
 
     Source: Nguyen et al., "Multi-modal Adaptive Mixture of Experts for Cold-start Recommendation",
         CIKM 2025, arXiv 2508.08042. Ours: the mask and the presence input (the paper has no treatment
-        of missing modalities), and views that read several modalities (off in the recipe `paper`).
+        of missing modalities), and views that read several modalities and strengths (off in the recipe `paper`).
     """
+
+    alone: Tensor
+    """(V,): how far an item stands out that lacks a view, by the views that it has; 1 in the recipe `paper`."""
 
     def __init__(self, config: MamexConfig) -> None:
         super().__init__()
         self.config = config
         self.mixtures = nn.ModuleList(make_mixture(config, view) for view in config.views)
         self.gate = ViewGate(views=len(config.views), width=config.width, hidden=config.gate_hidden, dropout=config.gate_dropout)
+        self.register_buffer("alone", torch.ones(len(config.views)))
 
     def forward(self, features: Sequence[Tensor], present: Tensor) -> MamexOutput:
         """
@@ -66,7 +70,7 @@ class Mamex(nn.Module):
             routers.append(log_weights)
         views = torch.stack(outputs, dim=1)  # (B, V, D)
         log_gate = self.gate(views, has_view)  # (B, V)
-        embedding = (log_gate.exp()[:, :, None] * views).sum(dim=1)  # (B, D)
+        embedding = fuse(views, log_gate.exp(), has_view, self.alone)  # (B, D)
         return MamexOutput(embedding, views, log_gate, tuple(experts), tuple(routers), has_view)
 
     def views_present(self, present: Tensor) -> Tensor:
@@ -85,6 +89,26 @@ class Mamex(nn.Module):
         mixture = self.mixtures[view]
         assert isinstance(mixture, Mixture)
         return mixture
+
+
+def fuse(views: Tensor, gate: Tensor, present: Tensor, alone: Tensor) -> Tensor:
+    """
+    What the views make together.
+
+    A mean of several views is nearer to the middle than each of them, so that items which have one view alone would
+    stand out among those that have them all, only for lack of the others. Their strength takes that back.
+
+    Args:
+        views: (B, V, D).
+        gate: (B, V), rows summing to 1, 0 where missing.
+        present: (B, V) bool.
+        alone: (V,) strengths.
+
+    Returns:
+        (B, D).
+    """
+    strength = torch.where(present.all(dim=1), 1.0, gate @ alone)  # (B,)
+    return (gate[:, :, None] * views).sum(dim=1) * strength[:, None]
 
 
 def hide_missing(features: Tensor, present: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from model.config import MamexConfig
 from model.encoders.spec import EncoderSpec
 from model.errors import CheckpointFormat
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MISSING_POLICY = "masked: a missing modality has weight 0 in the gate, and the others sum to 1"
 
 

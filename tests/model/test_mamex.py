@@ -82,6 +82,18 @@ def test_one_modality_present_gives_exactly_its_output(config: MamexConfig, moda
     assert torch.equal(output.embedding, output.views[:, modality])
 
 
+def test_an_item_that_lacks_a_view_stands_out_by_the_strength_of_those_it_has() -> None:
+    mamex = make(JOINT)
+    features, _ = draw(3)
+    present = torch.tensor([[True, True], [True, False], [False, True]])
+    before = mamex(features, present).embedding
+    mamex.alone.copy_(torch.tensor([0.5, 0.25, 9.0]))
+
+    after = mamex(features, present).embedding
+
+    torch.testing.assert_close(after, before * torch.tensor([[1.0], [0.5], [0.25]]))
+
+
 @pytest.mark.parametrize("config", [PAPER, JOINT])
 def test_a_batch_equals_its_items_one_by_one(config: MamexConfig) -> None:
     mamex = make(config)

@@ -17,7 +17,7 @@ from model.mamex import Mamex
 from training.recipes.choose_kernel import ViewItems
 from training.recipes.closed_form import ViewFit, add, place_lens, take_vocabulary
 from training.recipes.episodes import Audience, Episode, FittedView, hold_out, listwise_loss
-from training.recipes.fusion import Fusion
+from training.recipes.fusion import Fusion, measure_strengths
 from training.recipes.heads import Heads
 from training.recipes.ranking_fit import write_gate, write_view
 from training.recipes.teacher import fit_teacher
@@ -125,6 +125,22 @@ def test_an_item_of_one_view_is_what_that_view_says() -> None:
 
     assert fused[:, 0].tolist() == pytest.approx([1, 1, 1])
     assert fused[:, -1].tolist() == pytest.approx([1, -0.5, 2])
+
+
+@pytest.mark.parametrize(("agree", "expected"), [(False, 0.5), (True, 1.0)])
+def test_a_view_alone_stands_out_as_far_as_the_mean_of_all(agree: bool, expected: float) -> None:
+    """Views that know different things halve each other in their mean; views that say the same do not."""
+    torch.manual_seed(0)
+    views = torch.randn(2000, 2, WIDTH)
+    views[:, 1] = views[:, 0] if agree else views[:, 1]
+
+    strengths = measure_strengths(views, views.mean(dim=1), torch.randn(50, WIDTH))
+
+    assert strengths.tolist() == pytest.approx([expected, expected], abs=0.05)
+
+
+def test_strengths_of_no_item_are_even() -> None:
+    assert measure_strengths(torch.zeros(0, 3, WIDTH), torch.zeros(0, WIDTH), torch.ones(1, WIDTH)).tolist() == [1, 1, 1]
 
 
 def test_nobody_has_seen_what_an_episode_holds_out(dense: FloatArray, targets: FloatArray, random: np.random.Generator) -> None:

@@ -6,14 +6,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from model.mamex import fuse
 from training.recipes.episodes import Episode
 from training.recipes.heads import Heads
+
+_LEAST_STRENGTH = 0.1
 
 
 class Fusion(nn.Module):
     """Weights of views: constants, masked where a view is missing."""
 
     factors: Tensor
+    alone: Tensor
 
     def __init__(self, start: float, popularity: Sequence[float], width: int) -> None:
         """
@@ -27,6 +31,7 @@ class Fusion(nn.Module):
         others = torch.full((views - 1,), start).log() - np.log(1 - start * (views - 1))
         self.logits = nn.Parameter(torch.cat([torch.zeros(1), others]))
         self.register_buffer("factors", torch.ones(views, width))
+        self.register_buffer("alone", torch.ones(views))
         self.set_popularity(popularity)
 
     def set_popularity(self, popularity: Sequence[float]) -> None:
@@ -36,7 +41,7 @@ class Fusion(nn.Module):
     def forward(self, views: Tensor, present: Tensor) -> Tensor:
         """(H, V, D) and (H, V) bool to (H, D)."""
         weights = self.logits.expand(present.shape).masked_fill(~present, float("-inf")).softmax(dim=1)
-        return (weights[:, :, None] * views * self.factors).sum(dim=1)
+        return fuse(views * self.factors, weights, present, self.alone)
 
 
 class ViewOutputs:
@@ -56,6 +61,12 @@ class ViewOutputs:
         present = episode.present[rows]
         return rows, fusion(self._views([output[rows] for output in episode.outputs], present), present)
 
+    def complete(self, fusion: Fusion, episode: Episode) -> tuple[Tensor, Tensor]:
+        """Of an episode's items that have all views: what each view says of them (H', V, D), and all together (H', D)."""
+        rows = episode.present.all(dim=1)
+        views = self._views([output[rows] for output in episode.outputs], episode.present[rows])
+        return views * fusion.factors, fusion(views, episode.present[rows])
+
     def embed_cold(self, fusion: Fusion) -> Tensor:
         """(C, D) of the validation items, zeros for one without a view."""
         weighed = torch.where(self._has_view.any(dim=1)[:, None], self._has_view, True)
@@ -66,3 +77,27 @@ class ViewOutputs:
     def _views(self, outputs: Sequence[Tensor], present: Tensor) -> Tensor:
         stacked = torch.stack([head(output) for head, output in zip(self._heads, outputs, strict=True)], dim=1)
         return stacked * present[:, :, None]
+
+
+def measure_strengths(views: Tensor, together: Tensor, users: Tensor) -> Tensor:
+    """
+    What each view must be multiplied by to come nearest to what all of them say together, in users' scores of items.
+
+    That is how far an item that has this view alone may stand out: the mean of views that know different things is
+    nearer to the middle than each of them.
+
+    Args:
+        views: (H, V, D) of items that have them all.
+        together: (H, D).
+        users: (U, D).
+
+    Returns:
+        (V,), never less than a tenth; 1 where there are too few items to tell.
+    """
+    if len(views) < 2:
+        return torch.ones(views.shape[1])
+    heard = users.T @ users  # (D, D)
+    views, together = views - views.mean(dim=0), together - together.mean(dim=0)
+    alike = torch.einsum("hvd,de,he->v", views, heard, together)
+    own = torch.einsum("hvd,de,hve->v", views, heard, views)
+    return (alike / own.clamp_min(1e-12)).clamp_min(_LEAST_STRENGTH)

@@ -19,7 +19,7 @@ from training.loop import EarlyStopping
 from training.progress import Step
 from training.recipes.closed_form import write_expert
 from training.recipes.episodes import Audience, Embed, Episode, FittedView, Scorer, learn
-from training.recipes.fusion import Fusion, ViewOutputs
+from training.recipes.fusion import Fusion, ViewOutputs, measure_strengths
 from training.recipes.heads import Heads
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job
@@ -34,6 +34,8 @@ class Learned:
     heads: Sequence[Heads]
     gate: Tensor
     """(V,) logits."""
+    alone: Tensor
+    """(V,): how far items stand out that have one view alone."""
     factors: FloatArray
     """(V, D): what each view's output is multiplied by, that items which have this view alone rank as it ranks them."""
     popularity: float
@@ -127,6 +129,21 @@ class RankingFit:
         return [1.0, *(float(np.median(weighed(stage) / ours)) for stage in stages[1:])]
 
     @torch.no_grad()
+    def strengths(self, whole: Stage, complete: Embed) -> Tensor:
+        """
+        (V,) what makes each view of held-out items come nearest to all of them together (`measure_strengths`).
+
+        Args:
+            whole: what users' weight and deviations come from.
+            complete: the views' outputs for items of an episode that have them all, and what they come to.
+        """
+        users = torch.from_numpy(
+            place_users(self._audience.teacher.users, whole.scorer.popularity.item(), self.spread(whole.embed))
+        )
+        found = [complete(episode) for episode in self._episodes[: self._numbers.folds]]
+        return measure_strengths(torch.cat([views for views, _ in found]), torch.cat([fused for _, fused in found]), users)
+
+    @torch.no_grad()
     def _judge(self, stage: Stage) -> float:
         users = place_users(self._audience.teacher.users, stage.scorer.popularity.item(), self.spread(stage.embed))
         return self._job.judge(users, stage.embed_cold().numpy())["ndcg@20"]
@@ -157,13 +174,16 @@ def learn_ranking(
             fit.run(stage, advance)
         scorer = copy.deepcopy(stages[0].scorer)
         fusion = Fusion(numbers.gate_start, fit.popularity_factors(stages, stages[0]), audience.teacher.items.shape[1] + 1)
-        fused = _gate_stage(fusion, ViewOutputs(heads, cold, has_view), scorer, numbers, gate_epochs)
+        outputs = ViewOutputs(heads, cold, has_view)
+        fused = _gate_stage(fusion, outputs, scorer, numbers, gate_epochs)
         fit.run(fused, advance)
         fusion.set_popularity(fit.popularity_factors(stages, fused))
+        fusion.alone.copy_(fit.strengths(fused, lambda episode: outputs.complete(fusion, episode)))
     held_out, foreseen = fit.foresee(fused.embed)
     return Learned(
         heads,
         fusion.logits.detach(),
+        fusion.alone,
         fusion.factors.numpy(),
         fused.scorer.popularity.item(),
         fit.spread(fused.embed),

@@ -180,3 +180,5 @@ def _write(mamex: Mamex, views: list[FittedView], learned: Learned) -> None:
     for at, view in enumerate(views):
         write_view(mamex.mixture(at), view, learned.heads[at], learned.factors[at])
     write_gate(mamex, learned.gate)
+    with torch.no_grad():
+        mamex.alone.copy_(learned.alone)
