@@ -3,8 +3,9 @@ The tables of docs/ranking.md, from what `thaw evaluate --protocol ... --json` w
 
     python -m benchmarks.ranking --results DIR
 
-DIR holds `cold.json`, `missing.json`, `new-users.json`, `thawing.json`, `mixed.json`, and of cut training data
-`likes-N.json` and `catalogue-SHARE.json`; a table whose files are missing stays as it is.
+DIR holds `cold.json`, `missing.json`, `new-users.json`, `thawing.json`, `mixed.json`, `demo.json` (`cold-only` on the
+generated catalogue), and of cut training data `likes-N.json` and `catalogue-SHARE.json`; a table whose files are
+missing stays as it is.
 """
 
 import argparse
@@ -24,7 +25,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, required=True)
     folder = parser.parse_args().results
     text = DOCUMENT.read_text(encoding="utf-8")
-    for name, render in (("cold", _cold), ("missing", _pairs), ("new-users", _pairs), ("thawing", _thawing), ("mixed", _mixed)):
+    for name, render in _TABLES.items():
         path = folder / f"{name}.json"
         if path.exists():
             text = replace_block(text, name, _with_source(json.loads(path.read_text()), render))
@@ -104,6 +105,9 @@ def _mixed(rows: list[dict[str, Any]]) -> str:
 def _number(value: float | None) -> str:
     """Four places; a dash for a tau that lets no cold item in."""
     return "-" if value is None or value == float("-inf") else f"{value:.4f}"
+
+
+_TABLES = {"cold": _cold, "demo": _cold, "missing": _pairs, "new-users": _pairs, "thawing": _thawing, "mixed": _mixed}
 
 
 def _sparse(cuts: Mapping[str, Mapping[str, Any]]) -> str:
