@@ -112,6 +112,16 @@ def test_a_catalogue_too_small_for_directions_is_padded(items: int, content: Flo
     assert np.isfinite(teacher.projection).all()
 
 
+def test_where_nothing_lies_beyond_the_factors_nothing_is_added(content: FloatArray) -> None:
+    """As many factors as the likes have: what is left of them is rounding, and must not be blown up."""
+    likes = sp.csr_array(np.kron(np.eye(2), np.ones((20, ITEMS // 2))).astype(np.float32))
+
+    teacher = widen(likes, content)
+
+    assert not teacher.users[:, FACTORS:].any()
+    assert not teacher.items[:, FACTORS:].any()
+
+
 def test_items_that_cannot_be_read_move_users_too(likes: sp.csr_array, content: FloatArray) -> None:
     teacher = fit_teacher(likes, factors=FACTORS, damping=0.3, restore=0.0)
     readable = np.arange(0, ITEMS, 2)

@@ -24,6 +24,7 @@ SMOOTHING = 4.0
 """The ridge of the smoother."""
 _SHRINKAGE = 1e-3
 _SMALLEST = 1e-9
+_NOTHING = 1e-3
 
 
 def add_likeness(
@@ -42,11 +43,9 @@ def add_likeness(
     own = teacher.users - teacher.prior
     smoothed = np.zeros((likes.shape[1], directions), np.float32)
     smoothed[rows] = _smooth(likes[:, rows], own, kernels, directions)
-    outside = smoothed - teacher.projection @ _regress(own, likes @ smoothed)
-    reached = likes @ outside
-    outside /= np.maximum(np.sqrt(np.mean(reached**2, axis=0)), _SMALLEST)
+    outside = _even(smoothed - teacher.projection @ _regress(own, likes @ smoothed), likes, _size(likes @ smoothed).max())
     items = np.asarray(likes.T @ (likes @ outside), np.float32) / likes.shape[0]
-    step = _fit_step(teacher, items, outside.astype(np.float32), np.asarray(likes.sum(axis=0), np.float32).ravel())
+    step = _fit_step(teacher, items, outside, np.asarray(likes.sum(axis=0), np.float32).ravel())
     return _join(teacher, likes, items, step, weight)
 
 
@@ -78,6 +77,18 @@ def _regress(own: FloatArray, values: sp.csr_array | FloatArray) -> NDArray[np.f
     gram = wide.T @ wide
     gram[np.diag_indices_from(gram)] += _SMALLEST * max(np.trace(gram), 1.0)
     return np.asarray(np.linalg.solve(gram, (values.T @ wide).T), np.float64)
+
+
+def _even(outside: NDArray[np.floating], likes: sp.csr_array, whole: float) -> FloatArray:
+    """Directions in which users are of mean square 1; zeros where next to nothing of the whole is left but rounding."""
+    sizes = _size(likes @ outside)
+    kept = sizes > _NOTHING * whole
+    return np.asarray(np.where(kept, outside / np.where(kept, sizes, 1), 0), np.float32)
+
+
+def _size(users: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The root of each column's mean square."""
+    return np.asarray(np.sqrt(np.mean(users**2, axis=0)))
 
 
 def _fit_step(teacher: Teacher, items: FloatArray, outside: FloatArray, counts: FloatArray) -> FloatArray:
