@@ -100,6 +100,16 @@ def test_the_weight_is_how_widely_scores_are_spread(likes: sp.csr_array, content
     assert spread(slice(FACTORS, None)) == pytest.approx(spread(slice(0, FACTORS)), rel=1e-3)
 
 
+def test_items_are_as_large_as_what_they_add_to_scores(likes: sp.csr_array, content: FloatArray) -> None:
+    """Users are of one size along every coordinate, so that items may be compared with each other by theirs."""
+    teacher = widen(likes, content)
+
+    sizes = np.sqrt((teacher.users[:, FACTORS:] ** 2).mean(axis=0))
+
+    assert sizes.min() > 0.3
+    assert sizes.max() < 3
+
+
 @pytest.mark.parametrize("items", [1, 2, 6])
 def test_a_catalogue_too_small_for_directions_is_padded(items: int, content: FloatArray, likes: sp.csr_array) -> None:
     rows: NDArray[np.intp] = np.arange(items)

@@ -102,22 +102,25 @@ def _fit_step(teacher: Teacher, items: FloatArray, outside: FloatArray, counts: 
 
 
 def _join(teacher: Teacher, likes: sp.csr_array, items: FloatArray, step: FloatArray, weight: float) -> Teacher:
-    form, centre = teacher.closed_form, items.mean(axis=0)
+    """Users side by side, and items so large that their products with users are spread as wished: so items compare too."""
+    form, own = teacher.closed_form, teacher.items.shape[1]
     anchors = np.column_stack([teacher.items + form["centre"], items])
     added = (anchors @ step) * np.exp(-form["rarity"] * teacher.popularity)[:, None]
-    size = weight * _spread(teacher.users, teacher.items) / max(_spread(likes @ added, items), _SMALLEST)
-    upper = np.vstack([form["step"], np.zeros((items.shape[1], len(form["step"])))])
+    users = likes @ added
+    size = weight * _spread(teacher.users, teacher.items) / max(_spread(users, items), _SMALLEST)
+    lower = np.column_stack([np.zeros((items.shape[1], own)), step[own:] / max(size, _SMALLEST)])
+    centre = items.mean(axis=0)
     return replace(
         teacher,
-        users=np.column_stack([teacher.users, size * (likes @ added)]).astype(np.float32),
+        users=np.column_stack([teacher.users, users]).astype(np.float32),
         prior=np.concatenate([teacher.prior, np.zeros(items.shape[1], np.float32)]),
-        items=np.column_stack([teacher.items, items - centre]).astype(np.float32),
-        projection=np.column_stack([teacher.projection, size * added]).astype(np.float32),
+        items=np.column_stack([teacher.items, size * (items - centre)]).astype(np.float32),
+        projection=np.column_stack([teacher.projection, added]).astype(np.float32),
         beyond=items.shape[1],
         closed_form={
             **form,
-            "centre": np.concatenate([form["centre"], centre]).astype(np.float32),
-            "step": np.column_stack([upper, size * step]).astype(np.float32),
+            "centre": np.concatenate([form["centre"], size * centre]).astype(np.float32),
+            "step": np.vstack([np.column_stack([form["step"], step[:own]]), lower]).astype(np.float32),
         },
     )
 
