@@ -50,13 +50,7 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
     torch.manual_seed(job.seed)
     random = np.random.default_rng(job.seed)
     beyond = int(numbers.likeness * numbers.width)
-    teacher = fit_teacher(
-        job.warm.likes,
-        factors=numbers.width - 1 - beyond,
-        damping=numbers.damping,
-        restore=numbers.restore,
-        prior_weight=numbers.prior_weight,
-    )
+    teacher = _fit_teacher(job, numbers, beyond)
     mamex = Mamex(design_network(job, numbers)).eval()
     placed = [_place_view(job, mamex, at, numbers, random) for at in range(len(mamex.config.views))]
     choices = _choose_kernels(job, placed, teacher, numbers)
@@ -138,6 +132,17 @@ def _place_view(job: Job, mamex: Mamex, at: int, numbers: ThawNumbers, random: n
     kinds = [list(job.specs.values())[position].kind for position in positions]
     picture = kinds.index(Kind.IMAGE) if len(set(kinds)) > 1 else None
     return ViewItems(mixture, tuple(positions), rows, encodings, landmarks, picture)
+
+
+def _fit_teacher(job: Job, numbers: ThawNumbers, beyond: int) -> Teacher:
+    """The factors of the likes, as many as leave room for popularity and for what lies beyond them."""
+    return fit_teacher(
+        job.warm.likes,
+        factors=numbers.width - 1 - beyond,
+        damping=numbers.damping,
+        restore=numbers.restore,
+        prior_weight=numbers.prior_weight,
+    )
 
 
 def _choose_kernels(job: Job, placed: list[ViewItems], teacher: Teacher, numbers: ThawNumbers) -> list[Choice]:
