@@ -85,6 +85,14 @@ def test_one_that_is_too_small_is_refused_in_a_sentence(tmp_path: Path, items: i
     assert not (folder / "out").exists()
 
 
+@pytest.mark.parametrize(("width", "likeness"), [("2", "0.5"), ("3", "0.9"), ("4", "0")])
+def test_the_narrowest_embeddings_keep_a_factor_of_what_users_share(tmp_path: Path, width: str, likeness: str) -> None:
+    embeddings = run(write(tmp_path, items=12, users=12, image=every, words=every), "thaw", width=width, likeness=likeness)
+
+    assert embeddings.shape[1] == int(width)
+    assert embeddings[:, 0].std() > 0
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # that is how it diverges
 def test_numbers_that_are_none_are_never_written(tmp_path: Path) -> None:
     folder = write(tmp_path / "data", items=30, users=15, image=every, words=every)

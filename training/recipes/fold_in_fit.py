@@ -129,6 +129,6 @@ def _within(likes: sp.csr_array, tastes: FloatArray, counts: NDArray[np.float64]
     middle = (sums / np.maximum(counts, 1)[:, None]).T @ sums
     free = max(1.0, counts.sum() - (counts > 0).sum())
     pooled = (around - middle) / free
-    floor = 1e-6 * max(np.trace(pooled) / len(pooled), 1e-12)
+    floor = 1e-6 * max(np.trace(around) / free / len(pooled), 1e-12)  # above what rounding takes off where all taste alike
     covariance: NDArray[np.float64] = pooled + floor * np.eye(len(pooled))
     return covariance

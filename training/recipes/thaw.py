@@ -49,15 +49,13 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
     """
     torch.manual_seed(job.seed)
     random = np.random.default_rng(job.seed)
-    beyond = int(numbers.likeness * numbers.width)
-    teacher = _fit_teacher(job, numbers, beyond)
+    teacher = _fit_teacher(job, numbers)
     mamex = Mamex(design_network(job, numbers)).eval()
     placed = [_place_view(job, mamex, at, numbers, random) for at in range(len(mamex.config.views))]
     choices = _choose_kernels(job, placed, teacher, numbers)
     kernels = [_weigh_picture(items, choice) for items, choice in zip(placed, choices, strict=True)]
-    if beyond:
-        seen, weight = (kernels[0], placed[0].rows), numbers.likeness_weight
-        teacher = add_likeness(teacher, job.warm.likes, *seen, directions=beyond, weight=weight)
+    if numbers.beyond:
+        teacher = _add_likeness(job, teacher, placed[0], kernels[0], numbers)
     targets = np.column_stack([teacher.items, teacher.popularity])
     views = [
         FittedView(ViewFit(seen, targets[items.rows], choice.ridge), items)
@@ -134,15 +132,21 @@ def _place_view(job: Job, mamex: Mamex, at: int, numbers: ThawNumbers, random: n
     return ViewItems(mixture, tuple(positions), rows, encodings, landmarks, picture)
 
 
-def _fit_teacher(job: Job, numbers: ThawNumbers, beyond: int) -> Teacher:
+def _fit_teacher(job: Job, numbers: ThawNumbers) -> Teacher:
     """The factors of the likes, as many as leave room for popularity and for what lies beyond them."""
     return fit_teacher(
         job.warm.likes,
-        factors=numbers.width - 1 - beyond,
+        factors=numbers.width - 1 - numbers.beyond,
         damping=numbers.damping,
         restore=numbers.restore,
         prior_weight=numbers.prior_weight,
     )
+
+
+def _add_likeness(job: Job, teacher: Teacher, items: ViewItems, kernels: ViewKernels, numbers: ThawNumbers) -> Teacher:
+    """What lies beyond the teacher's factors, by the likeness that the first view sees."""
+    weight = numbers.likeness_weight
+    return add_likeness(teacher, job.warm.likes, kernels, items.rows, directions=numbers.beyond, weight=weight)
 
 
 def _choose_kernels(job: Job, placed: list[ViewItems], teacher: Teacher, numbers: ThawNumbers) -> list[Choice]:

@@ -37,6 +37,11 @@ class ThawNumbers:
     gate_start: float = 0.1
     """The first weight of each view but the first."""
 
+    @property
+    def beyond(self) -> int:
+        """How many coordinates lie beyond the teacher's factors, of which one at least stays, and popularity."""
+        return min(int(self.likeness * self.width), self.width - 2)
+
     def __post_init__(self) -> None:
         if min(self.width, self.folds, self.landmarks) < 2 or min(self.parts, self.users, self.vocabulary) < 1:
             raise BadConfig("thaw needs width, folds and landmarks of 2 or more, parts, users and vocabulary of 1 or more")
