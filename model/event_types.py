@@ -13,7 +13,9 @@ The types of an event, and how much each says; the one table for training's inte
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any, Self
 
 from model.errors import EventWithoutValue, UnknownEventType
 
@@ -31,39 +33,61 @@ EVENT_TYPES = ("like", "purchase", RATING, "view", "impression", "hide", "return
 """All types, in the order of the table above."""
 
 
-def weight(event_type: str, value: float | None = None, weights: Mapping[str, float] = WEIGHTS) -> float:
+@dataclass(frozen=True, slots=True)
+class Liking:
+    """What counts as a positive: one rule for the interactions of training and for the events that the next one learns from."""
+
+    threshold: float = POSITIVE
     """
-    How much an event says.
-
-    Args:
-        event_type: one of EVENT_TYPES.
-        value: of a rating, in the data's own unit; not read for another type, where it may be a price or a count.
-        weights: by type, where they are not the default ones.
-
-    Raises:
-        UnknownEventType: there is no such type.
-        EventWithoutValue: a rating has no value.
+    The least rating that is a positive. A type with a weight of its own is measured against it as well, but never against
+    more than 1: where ratings go to 5 and 4 is good, a like is still a like.
     """
-    if event_type == RATING:
-        if value is None:
-            raise EventWithoutValue(event_type)
-        return value
-    if event_type not in weights:
-        raise UnknownEventType(event_type, EVENT_TYPES)
-    return weights[event_type]
+    weights: Mapping[str, float] = field(default_factory=lambda: WEIGHTS)
+    """Of every type but `rating`."""
 
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Self:
+        """
+        What `to_fields` wrote; the usual where nothing is said.
 
-def is_positive(event_type: str, weight: float, threshold: float) -> bool:
-    """
-    Whether an event of a weight is a positive.
+        Raises:
+            UnknownEventType: there is no such type, or it has no weight of its own.
+            ValueError, TypeError: a number is none.
+        """
+        given = {str(name): float(value) for name, value in fields.get("event_weights", {}).items()}
+        for event_type in given.keys() - WEIGHTS.keys():
+            raise UnknownEventType(event_type, tuple(WEIGHTS))
+        return cls(float(fields.get("threshold", POSITIVE)), {**WEIGHTS, **given})
 
-    Args:
-        threshold: the least rating that is one. A type with a weight of its own is measured against it as well, but never
-            against more than 1: where ratings go to 5 and 4 is good, a like is still a like.
-    """
-    return weight >= (threshold if event_type == RATING else min(threshold, POSITIVE))
+    def to_fields(self) -> dict[str, Any]:
+        """As JSON holds it; weights only where they are not the usual."""
+        unusual = {name: value for name, value in self.weights.items() if value != WEIGHTS[name]}
+        return {"threshold": self.threshold, "event_weights": unusual}
 
+    def weight(self, event_type: str, value: float | None = None) -> float:
+        """
+        How much an event says.
 
-def takes_back(event_type: str, weights: Mapping[str, float] = WEIGHTS) -> bool:
-    """Whether an event of this type undoes the positives of the same user and item that came before it."""
-    return weights.get(event_type, 0.0) < 0
+        Args:
+            event_type: one of EVENT_TYPES.
+            value: of a rating, in the data's own unit; not read for another type, where it may be a price or a count.
+
+        Raises:
+            UnknownEventType: there is no such type.
+            EventWithoutValue: a rating has no value.
+        """
+        if event_type == RATING:
+            if value is None:
+                raise EventWithoutValue(event_type)
+            return value
+        if event_type not in self.weights:
+            raise UnknownEventType(event_type, EVENT_TYPES)
+        return self.weights[event_type]
+
+    def is_positive(self, event_type: str, value: float | None = None) -> bool:
+        """Whether an event is a positive; arguments and errors as of `weight`."""
+        return self.weight(event_type, value) >= (self.threshold if event_type == RATING else min(self.threshold, POSITIVE))
+
+    def takes_back(self, event_type: str) -> bool:
+        """Whether an event of this type undoes the positives of the same user and item that came before it."""
+        return self.weights.get(event_type, 0.0) < 0

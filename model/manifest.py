@@ -9,6 +9,7 @@ from typing import Any, Self
 from model.config import MamexConfig
 from model.encoders.spec import EncoderSpec
 from model.errors import CheckpointFormat
+from model.event_types import Liking
 
 FORMAT_VERSION = 3
 MISSING_POLICY = "masked: a missing modality has weight 0 in the gate, and the others sum to 1"
@@ -49,6 +50,11 @@ class Manifest:
     """SHA-256 of every other file, by name."""
     format_version: int = FORMAT_VERSION
     missing_policy: str = MISSING_POLICY
+
+    @property
+    def liking(self) -> Liking:
+        """What counted as a positive in training."""
+        return Liking.of(self.dataset)
 
     @property
     def specs(self) -> dict[str, EncoderSpec]:

@@ -87,7 +87,7 @@ def export(
     from service.export import HoldOut
     from service.export import export as run
 
-    done = run(settings.store_url, choose_checkpoint(settings), out, HoldOut(hold_out, min_likes, seed))
+    done = run(settings, choose_checkpoint(settings), out, HoldOut(hold_out, min_likes, seed))
     rows = f"{done.history:,} interactions of training, {done.events:,} events through {done.events_through}"
     typer.echo(f"{done.items:,} items, {rows}")
     typer.echo(f"{len(done.held_out):,} items are to be kept cold")
@@ -99,7 +99,9 @@ def export(
 def retrain(
     url: Url = "http://127.0.0.1:8000",
     out: Annotated[Path | None, typer.Option(help="The new checkpoint; else beside the one that serves.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Swap the new checkpoint in although it is worse.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Swap the new one in although it is worse, or cannot be compared.")
+    ] = False,
     hold_out: Annotated[float, typer.Option(min=0.01, max=0.9, help=_HOLD_OUT)] = 0.2,
     min_likes: Annotated[int, typer.Option(min=1, help=_MIN_LIKES)] = 5,
     seed: Annotated[int | None, typer.Option(help="Draw them with this seed; else anew after every event.")] = None,

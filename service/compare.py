@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.content import FloatArray
-from model.event_types import is_positive
+from model.event_types import Liking
 from service.ledger import Ledger
 from service.placing import embed_stored
 from service.reactions import Rules
 from service.space import Space
-from service.store.event_records import Erased, KeptEvent, KnownItem, NewEvent, Pair, Reacted
+from service.store.event_records import Erased, KeptEvent, KnownItem, Pair, Reacted
 from service.store.records import StoredItem
 from service.store.snapshot import Snapshot
 
@@ -52,12 +52,12 @@ class Judged:
     erased: frozenset[str]
 
 
-def judge(snapshot: Snapshot, held_out: Iterable[str], threshold: float, rules: Rules) -> Judged:
+def judge(snapshot: Snapshot, held_out: Iterable[str], liking: Liking) -> Judged:
     """
     Reads what a comparison needs.
 
     Args:
-        threshold: the least rating that is a like.
+        liking: which events on held-out items are likes.
     """
     held, pairs = set(held_out), defaultdict[Pair, list[KeptEvent]](list)
     likes: defaultdict[str, set[str]] = defaultdict(set)
@@ -65,7 +65,7 @@ def judge(snapshot: Snapshot, held_out: Iterable[str], threshold: float, rules: 
         if event.item_id not in held:
             kept = KeptEvent(event.event_id, event.event_type, event.value, event.timestamp, number)
             pairs[event.user_id, event.item_id].append(kept)
-        elif _is_like(event, threshold, rules):
+        elif liking.is_positive(event.event_type, event.value):
             likes[event.user_id].add(event.item_id)
     reacted_to = {item_id for _, item_id in pairs}
     wanted = [item for item in snapshot.items() if item.item_id in held or item.item_id in reacted_to]
@@ -90,10 +90,6 @@ def compare(serving: Space, new: Space, judged: Judged, rules: Rules) -> Compari
     stderr = float(difference.std() / math.sqrt(len(users))) if users else 0.0
     means = [float(values.mean()) if users else 0.0 for values in quality]
     return Comparison(means[0], means[1], stderr, len(users), len(judged.items))
-
-
-def _is_like(event: NewEvent, threshold: float, rules: Rules) -> bool:
-    return is_positive(event.event_type, rules.weight(event.event_type, event.value), min(threshold, 1.0))
 
 
 def _ndcg(space: Space, judged: Judged, rules: Rules, users: Sequence[str]) -> FloatArray:

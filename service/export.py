@@ -13,9 +13,10 @@ from random import Random
 from typing import Any
 
 from model.checkpoint import Checkpoint, load_checkpoint
-from model.event_types import RATING, is_positive, weight
+from model.event_types import RATING, Liking
 from model.plain.kept_features import KeptFeatures, write_features
 from service.errors import ServiceError
+from service.settings import Settings
 from service.store.event_records import NewEvent
 from service.store.records import StoredItem
 from service.store.snapshot import Snapshot, open_snapshot
@@ -42,7 +43,7 @@ class HoldOut:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written; `export.json` holds the same."""
+    """What was written; `export.json` holds the same, and what counts as a like."""
 
     space: str
     events_through: int
@@ -58,7 +59,7 @@ class Exported:
     """Rows by why they are not there."""
 
 
-def export(store_url: str, checkpoint: Path, out: Path, hold_out: HoldOut) -> Exported:
+def export(settings: Settings, checkpoint: Path, out: Path, hold_out: HoldOut) -> Exported:
     """
     Writes the folder beside its final name, then renames it.
 
@@ -75,8 +76,8 @@ def export(store_url: str, checkpoint: Path, out: Path, hold_out: HoldOut) -> Ex
     working = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
     working.mkdir()
     try:
-        with open_snapshot(store_url) as snapshot:
-            exported = _Writer(snapshot, loaded, hold_out).write(working)
+        with open_snapshot(settings.store_url) as snapshot:
+            exported = _Writer(snapshot, loaded, hold_out, settings.liking(loaded.manifest.liking)).write(working)
         working.rename(out)
     finally:
         shutil.rmtree(working, ignore_errors=True)
@@ -84,10 +85,10 @@ def export(store_url: str, checkpoint: Path, out: Path, hold_out: HoldOut) -> Ex
 
 
 class _Writer:
-    def __init__(self, snapshot: Snapshot, checkpoint: Checkpoint, hold_out: HoldOut) -> None:
+    def __init__(self, snapshot: Snapshot, checkpoint: Checkpoint, hold_out: HoldOut, liking: Liking) -> None:
         self._snapshot, self._checkpoint, self._hold_out = snapshot, checkpoint, hold_out
         self._erased = snapshot.erased()
-        self._threshold = float(checkpoint.manifest.dataset.get("threshold", 1.0))
+        self._liking = liking
         self._left_out: Counter[str] = Counter()
 
     def write(self, folder: Path) -> Exported:
@@ -103,7 +104,8 @@ class _Writer:
         exported = Exported(
             self._checkpoint.version, through, **counts, held_out=held_out, least_likes=least, left_out=dict(self._left_out)
         )
-        (folder / NOTE).write_text(json.dumps(asdict(exported), indent=1) + "\n", encoding="utf-8")
+        note = {**asdict(exported), **self._liking.to_fields()}
+        (folder / NOTE).write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
         return exported
 
     def _write_interactions(self, folder: Path, ids: set[str]) -> tuple[int, int]:
@@ -123,6 +125,7 @@ class _Writer:
     def _history(self, ids: set[str]) -> Iterator[tuple[str, ...]]:
         """The checkpoint's training interactions: before all events, so that a later event outweighs them."""
         kept, names = self._checkpoint.interactions, self._checkpoint.item_ids
+        positive = ("like", "") if self._liking.is_positive("like") else (RATING, repr(self._liking.threshold))
         for row, user_id in enumerate(self._checkpoint.user_ids):
             if user_id in self._erased:
                 self._left_out["erased user"] += 1
@@ -132,9 +135,9 @@ class _Writer:
                 if item_id not in ids:
                     self._left_out["trained on an item that is not in the store"] += 1
                 elif kept.weights[at] > 0:
-                    yield user_id, item_id, "like", "", ""
+                    yield user_id, item_id, *positive, ""
                 else:  # seen, and no positive
-                    yield user_id, item_id, RATING, repr(min(0.0, self._threshold - 1)), ""
+                    yield user_id, item_id, RATING, repr(min(0.0, self._liking.threshold - 1)), ""
 
     def _events(self, ids: set[str], *, note: bool = False) -> Iterator[NewEvent]:
         for _, event in self._snapshot.events():
@@ -150,7 +153,7 @@ class _Writer:
         pairs = {
             (event.user_id, event.item_id)
             for event in self._events(ids)
-            if is_positive(event.event_type, weight(event.event_type, event.value or 0.0), self._threshold)
+            if self._liking.is_positive(event.event_type, event.value)
         }
         return Counter(item_id for _, item_id in pairs)
 

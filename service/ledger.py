@@ -61,7 +61,7 @@ class Ledger(LedgerTables):
             ids = self._users.names()
             rows = np.array([row for row in ids if self._users["counted"][row]], np.int64)
             tastes = self._users["reading"][rows] * self._users["size"][rows, None]
-            return [ids[row] for row in rows.tolist()], self._space.fold_in.place(tastes)
+        return [ids[row] for row in rows.tolist()], self._space.fold_in.place(tastes)
 
     def serve(self, item_ids: Sequence[str], anchors: FloatArray) -> Served:
         """What the index is to hold of items with (N, D) anchors."""

@@ -13,14 +13,14 @@ is in its user's taste already: another one on the same item adds nothing, a hid
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.event_types import RATING, WEIGHTS
+from model.event_types import RATING, Liking
 from service.store.event_records import KeptEvent
 
 Numbers: TypeAlias = NDArray[np.float64]
@@ -32,18 +32,16 @@ SECONDS_A_DAY = 86_400.0
 class Rules:
     """What the settings say about events."""
 
-    weights: Mapping[str, float] = field(default_factory=lambda: WEIGHTS)
-    """By type, but for ratings."""
-    least_rating: float = 1.0
-    """The least value of a rating that counts as a like."""
+    liking: Liking = field(default_factory=Liking)
+    """What an event of each type is worth, and which ratings are likes."""
     half_life_seconds: float = math.inf
     """In which time what a user did counts half as much, measured back from what it did last."""
 
     def weight(self, event_type: str, value: float | None) -> float:
         """How many likes an event is worth to its user's taste."""
         if event_type == RATING:
-            return float(value is not None and value >= self.least_rating)
-        return self.weights[event_type]
+            return float(value is not None and self.liking.is_positive(RATING, value))
+        return self.liking.weight(event_type)
 
     def faded(self, weights: Numbers, moments: Numbers, user: NDArray[np.int64]) -> Numbers:
         """

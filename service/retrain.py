@@ -35,7 +35,8 @@ class Retrained:
     checkpoint: Path
     space: str
     events_through: int
-    comparison: Comparison
+    comparison: Comparison | None
+    """None: no item could be kept cold to compare on."""
     swapped: bool
 
     def to_fields(self) -> dict[str, Any]:
@@ -52,7 +53,7 @@ class Wishes:
     """The new checkpoint's directory; None: beside the one that serves, named by the time."""
     hold_out: HoldOut = field(default_factory=HoldOut)
     force: bool = False
-    """Swap although the new one is worse."""
+    """Swap although the new one is worse, or cannot be compared."""
     train_arguments: Sequence[str] = ()
     """More of them for `thaw train`."""
 
@@ -62,7 +63,7 @@ def retrain(settings: Settings, wishes: Wishes) -> Retrained:
     Exports, trains, compares on items kept cold from both checkpoints, and swaps.
 
     Raises:
-        RetrainFailed: nothing to compare on, training failed, or the service did not take the checkpoint.
+        RetrainFailed: nothing to compare on and not forced, training failed, or the service did not take the checkpoint.
         CallFailed: the service does not answer, or refuses.
         ProjectError: the store or the checkpoint that serves cannot be read.
     """
@@ -71,11 +72,12 @@ def retrain(settings: Settings, wishes: Wishes) -> Retrained:
     _require_serving(wishes.url, manifest.version)
     out = wishes.out or serving.absolute().with_name(f"checkpoint-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     with tempfile.TemporaryDirectory(prefix="thaw-retrain-") as folder:
-        exported = export(settings.store_url, serving, Path(folder) / "export", wishes.hold_out)
-        _require_comparable(exported)
+        exported = export(settings, serving, Path(folder) / "export", wishes.hold_out)
+        if not wishes.force:
+            _require_comparable(exported)
         _train(Path(folder) / "export", out, _options(manifest) + list(wishes.train_arguments))
-    comparison = _compare(settings, serving, out, exported)
-    swapped = wishes.force or not comparison.is_worse
+    comparison = _compare(settings, serving, out, exported) if exported.held_out else None
+    swapped = wishes.force or (comparison is not None and not comparison.is_worse)
     if swapped:
         _swap(wishes.url, out)
     return Retrained(out, load_manifest(out).version, exported.events_through, comparison, swapped)
@@ -84,6 +86,8 @@ def retrain(settings: Settings, wishes: Wishes) -> Retrained:
 def say(done: Retrained) -> str:
     """What came of it, for people."""
     found = done.comparison
+    if found is None:
+        return f"not compared: no item that was cold has likes; {done.space} serves now, from {done.checkpoint}"
     difference = f"{found.new - found.serving:+.4f} ± {found.stderr:.4f}"
     lines = [
         f"on {found.items:,} items that are cold in both, for {found.users:,} users who liked some: "
@@ -112,7 +116,7 @@ def _require_comparable(exported: Exported) -> None:
     if not exported.held_out:
         raise RetrainFailed(
             f"no item that is cold in {exported.space} was liked by anybody since: there is nothing to learn of new items, "
-            "and nothing to compare on"
+            "and nothing to compare on; --force trains on what else was done, and takes what comes of it"
         )
 
 
@@ -121,7 +125,6 @@ def _options(manifest: Manifest) -> list[str]:
     named = [option for name, record in manifest.encoders.items() for option in ("--encoder", f"{name}={record.name}")]
     return [
         *("--recipe", str(manifest.recipe["name"]), "--seed", str(manifest.recipe.get("seed", 0))),
-        *("--threshold", str(manifest.dataset.get("threshold", 1.0))),
         *("--text-fields", ",".join(_text_fields(manifest))),
         *("--encoder", "*=none", *named),
         *(option for name, value in manifest.recipe.get("set", {}).items() for option in ("--set", f"{name}={value}")),
@@ -144,8 +147,7 @@ def _compare(settings: Settings, serving: Path, new: Path, exported: Exported) -
     spaces = [open_at(settings, path) for path in (serving, new)]
     rules = make_rules(settings, spaces[0])
     with open_snapshot(settings.store_url) as snapshot:
-        threshold = float(spaces[0].manifest.dataset.get("threshold", 1.0))
-        judged = judge(snapshot, exported.held_out, threshold, rules)
+        judged = judge(snapshot, exported.held_out, rules.liking)
     return compare(spaces[0], spaces[1], judged, rules)
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from model.event_types import WEIGHTS
 from model.fetch_image import ImageFetcher, ImageUrlPolicy
 from service.audience import Audience
 from service.catalogue import Catalogue
@@ -155,12 +154,8 @@ def make_service(shared: Shared, catalogue: Catalogue) -> Service:
 
 def make_rules(settings: Settings, space: Space) -> Rules:
     """What the settings, and where these say nothing the checkpoint, say about events."""
-    trained_with = float(space.manifest.dataset.get("threshold", 1.0))
-    return Rules(
-        weights={**WEIGHTS, **settings.event_weights},
-        least_rating=trained_with if settings.rating_positive is None else settings.rating_positive,
-        half_life_seconds=math.inf if settings.taste_half_life_days is None else settings.taste_half_life_days * SECONDS_A_DAY,
-    )
+    half_life = math.inf if settings.taste_half_life_days is None else settings.taste_half_life_days * SECONDS_A_DAY
+    return Rules(settings.liking(space.manifest.liking), half_life)
 
 
 def _make_defaults(settings: Settings, space: Space) -> Defaults:

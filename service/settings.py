@@ -3,9 +3,10 @@
 import os
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, FiniteFloat, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from model.event_types import WEIGHTS, Liking
 from service.errors import SettingsError
 
 PREFIX = "THAW_"
@@ -73,9 +74,10 @@ class Settings(BaseSettings):
         description="What a cold item gets on top of its score, in deviations of a user's scores, where a request does not say; "
         "else by THAW_COLD_SHARE, else 0.",
     )
-    event_weights: dict[str, float] = Field(
+    event_weights: dict[str, FiniteFloat] = Field(
         default_factory=dict,
-        description='How many likes an event of a type is worth, where it is not the usual, as JSON: `{"view": 0.1}`.',
+        description='How many likes an event of a type is worth, where it is not the usual, as JSON: `{"view": 0.1}`. '
+        "An export and a retraining go by it, too.",
     )
     rating_positive: float | None = Field(
         None, description="The least value of a rating that counts as a like; else what the checkpoint was trained with."
@@ -91,6 +93,23 @@ class Settings(BaseSettings):
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`.")
     log_format: str = Field("json", pattern="^(json|console)$", description="`json`, a line each, or `console` for people.")
+
+    @field_validator("event_weights")
+    @classmethod
+    def _require_types(cls, weights: dict[str, float]) -> dict[str, float]:
+        for event_type in weights.keys() - WEIGHTS.keys():
+            raise ValueError(f"{event_type!r} has no weight: those that have are {', '.join(WEIGHTS)}")
+        return weights
+
+    def liking(self, trained: Liking) -> Liking:
+        """
+        What counts as a like here, and what each event is worth.
+
+        Args:
+            trained: what counted as one in the training of the checkpoint that serves.
+        """
+        threshold = trained.threshold if self.rating_positive is None else self.rating_positive
+        return Liking(threshold, {**WEIGHTS, **self.event_weights})
 
 
 def read_settings() -> Settings:

@@ -30,7 +30,10 @@ Cache = Annotated[
     Path | None, typer.Option(help="Where features and fetched pictures are kept; default THAW_CACHE_DIR or ~/.cache/thaw.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Threshold = Annotated[float, typer.Option(help="A row of this value, or whose event_type weighs as much, is a positive.")]
+Threshold = Annotated[
+    float | None,
+    typer.Option(help="A row of this value, or whose event_type weighs as much, is a positive; default 1, or as exported."),
+]
 MaxBadShare = Annotated[float, typer.Option(help="Stop when more than this share of a table's rows is bad.")]
 
 
@@ -44,7 +47,7 @@ def train_command(
         int | None, typer.Option(help="Draw the held-out items at random with this seed, not by the column split.")
     ] = None,
     cold_val: Annotated[float, typer.Option(help="Share of items to hold out, where the split is drawn.")] = 0.1,
-    threshold: Threshold = 1.0,
+    threshold: Threshold = None,
     text_fields: Annotated[str, typer.Option(help="Columns that text encoders read, in order.")] = "title,text",
     encoder: Annotated[
         list[str] | None, typer.Option(help=f"MODALITY=NAME, repeatable; NAME is none or one of {ACCEPTED}.")
@@ -94,7 +97,7 @@ def evaluate_command(
     catalogue: Annotated[float, typer.Option(help="The share of warm items that a protocol trains on.")] = 1.0,
     encoder: Annotated[list[str] | None, typer.Option(help="As in train; of a protocol.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write what was measured to this file.")] = None,
-    threshold: Threshold = 1.0,
+    threshold: Threshold = None,
     device: Device = "auto",
     cache: Cache = None,
     max_bad_share: MaxBadShare = 0.2,

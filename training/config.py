@@ -35,7 +35,8 @@ class TrainConfig:
     """Draw the split at random with it; None takes the folder's own, or seed 0 where it has none."""
     cold_val: float = 0.1
     cold_test: float = 0.0
-    threshold: float = 1.0
+    threshold: float | None = None
+    """The least value of a positive; None: as the folder says, or 1."""
     text_fields: tuple[str, ...] = ("title", "text")
     encoders: Mapping[str, str] = field(default_factory=dict)
     """By modality, over the recipe's own; `none` leaves a modality out, and `*` with it all that are not named."""

@@ -29,7 +29,7 @@ class EvaluateConfig:
     data: Path
     split: str | None = None
     """Only the items of this split are candidates; None for all of the folder's."""
-    threshold: float = 1.0
+    threshold: float | None = None
     device: str = "auto"
     cache: Path | None = None
     max_bad_share: float = 0.2

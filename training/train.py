@@ -188,7 +188,7 @@ def _describe(folder: DataFolder, warm: WarmData, cold: int, config: TrainConfig
     return {
         "fingerprint": folder.fingerprint(),
         "split": "own" if config.split_seed is None else f"seed {config.split_seed}",
-        "threshold": config.threshold,
+        **folder.liking.to_fields(),
         "users": len(warm.user_ids),
         "warm_items": len(warm.item_ids),
         "cold_val_items": cold,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from pydantic import SecretStr
 
@@ -24,6 +25,7 @@ from tests.service.from_the_store import Recomputed
 from tests.service.settling import settle, swap
 from tests.service.test_exactness import assert_same, lists, post
 from training.config import TrainConfig
+from training.data.plain import read_folder
 from training.progress import SilentReporter
 from training.train import train
 
@@ -77,7 +79,7 @@ def untrained(checkpoint: Checkpoint, rows: list[dict[str, str]], item_id: str) 
 
 
 def write(settings: Settings, out: Path) -> Exported:
-    return export(settings.store_url, choose_checkpoint(settings), out, HoldOut(share=0.25, least_likes=2, seed=1))
+    return export(settings, choose_checkpoint(settings), out, HoldOut(share=0.25, least_likes=2, seed=1))
 
 
 async def test_an_export_holds_all_that_training_needs_and_no_erased_user(
@@ -145,6 +147,36 @@ async def test_a_checkpoint_of_an_export_counts_every_event_once(
     for user in users:
         assert_same(after[user], before.list_for(user))
         assert trained[user]
+
+
+async def test_training_on_an_export_counts_as_likes_what_the_service_does(
+    space: Space, checkpoint: Checkpoint, settings: Settings, tmp_path: Path
+) -> None:
+    """Views too here, ratings from 8 on and no purchases; what was trained on stays learned, whatever a like is worth now."""
+    theirs = Settings(**{**dict(settings), "event_weights": {"view": 1, "like": 0.5, "purchase": 0}, "rating_positive": 8})
+    kinds = [("view", None), ("purchase", None), ("rating", 7.0), ("rating", 8.0)]
+    events = [
+        {"event_id": f"e{at}", "user_id": f"u{at}", "item_id": "new", "event_type": kind, "value": value}
+        for at, (kind, value) in enumerate(kinds)
+    ]
+    warm = list(checkpoint.item_ids)
+    async with ServiceContext(space, theirs).client() as client:
+        client.headers["X-API-Key"] = KEY
+        await post(client, [{"item_id": item_id, "title": item_id} for item_id in [*warm, "new"]], events)
+        written = export(theirs, choose_checkpoint(theirs), tmp_path / "out", HoldOut(least_likes=2))
+
+    folder = read_folder(tmp_path / "out")
+    table = folder.interactions
+    liked = {(table.user_ids[table.users[row]], folder.items[table.items[row]].item_id) for row in np.flatnonzero(table.positive)}
+    kept = checkpoint.interactions
+    trained = {
+        (checkpoint.user_ids[user], warm[kept.items[at]])
+        for user in range(len(checkpoint.user_ids))
+        for at in range(kept.indptr[user], kept.indptr[user + 1])
+        if kept.weights[at] > 0
+    }
+    assert liked == trained | {("u0", "new"), ("u3", "new")}
+    assert written.held_out == ["new"]
 
 
 async def test_an_export_does_not_touch_what_is_there(settings: Settings, space: Space, tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from model.event_types import EVENT_TYPES, WEIGHTS
+from model.event_types import EVENT_TYPES, WEIGHTS, Liking
 from service.reactions import Reaction, Rules, react
 from service.store.event_records import KeptEvent
 
-RULES = Rules(least_rating=4.0)
+RULES = Rules(Liking(4.0))
 
 
 def events(*said: tuple[str, float], value: float | None = None) -> list[KeptEvent]:
@@ -57,7 +57,7 @@ def test_what_training_counted_is_not_counted_again_and_can_be_taken_back() -> N
 
 
 def test_weights_can_be_set() -> None:
-    rules = Rules(weights={**WEIGHTS, "view": 0.0})
+    rules = Rules(Liking(weights={**WEIGHTS, "view": 0.0}))
 
     assert react(events(("view", 1)), rules, liked_in_training=False).weight == 0
 

@@ -70,6 +70,7 @@ def test_what_was_gathered_trains_a_checkpoint_that_takes_over_unless_it_is_wors
 
     assert (worse.swapped, kept) == (False, load_manifest(checkpoint_path).version)
     assert done.swapped
+    assert done.comparison
     assert (served_by["space"], served_by["swap"]["state"]) == (load_manifest(tmp_path / "next").version, "done")
     assert choose_checkpoint(settings) == tmp_path / "next"
     assert load_manifest(tmp_path / "next").recipe["set"] == {"width": "16"}  # as the one that served was trained
@@ -80,6 +81,28 @@ def test_what_was_gathered_trains_a_checkpoint_that_takes_over_unless_it_is_wors
     assert list(states.values()).count("thawing") == done.comparison.items
     assert list(states.values()).count("warm") > 20
     assert load_manifest(tmp_path / "next").events_through == done.events_through > 100
+
+
+@pytest.mark.slow
+def test_what_cannot_be_compared_is_trained_and_taken_by_force_alone(
+    checkpoint_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THAW_API_KEY", KEY)
+    warm = list(load_checkpoint(checkpoint_path).item_ids)
+    settings = Settings(store_url=f"sqlite:///{tmp_path}/store.sqlite", checkpoint=checkpoint_path, admin_keys=SecretStr(KEY))
+    with thaw_process(checkpoint_path, tmp_path, ADMIN_KEYS=KEY) as served, Client(served.url) as client:
+        client.put_items([{"item_id": item_id, "title": f"Item {item_id}"} for item_id in warm])
+        client.send_events([{"event_id": "e", "user_id": "new", "item_id": warm[0], "event_type": "like"}])
+        wishes = Wishes(served.url, tmp_path / "next")
+        with pytest.raises(RetrainFailed, match="nothing to compare on; --force"):
+            retrain(settings, wishes)
+        done = retrain(settings, replace(wishes, force=True))
+        served_by = client.model()["space"]
+
+    assert (done.comparison, done.swapped) == (None, True)
+    assert "not compared" in say(done)
+    assert served_by == done.space
+    assert "new" in load_checkpoint(tmp_path / "next").user_ids
 
 
 def test_a_service_of_another_store_is_not_retrained(checkpoint_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,8 @@ def test_loopback_is_known(host: str, loopback: bool) -> None:
         ("THAW_ENCODER_PLACES", "not json"),
         ("THAW_MAX_BODY_BYTES", "1"),
         ("THAW_PROT", "8000"),
+        ("THAW_EVENT_WEIGHTS", '{"viw": 1}'),
+        ("THAW_EVENT_WEIGHTS", '{"view": NaN}'),
     ],
 )
 def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from model.plain.errors import TableUnreadable
 from training.data.plain import DataFolder, read_folder
 
 
 def read(
-    folder: Path, rows: str, threshold: float = 1.0, header: str = "user_id,item_id,event_type,value,timestamp"
+    folder: Path, rows: str, threshold: float | None = 1.0, header: str = "user_id,item_id,event_type,value,timestamp"
 ) -> DataFolder:
     (folder / "items.csv").write_text("item_id,title\na,One\nb,Two\n")
     (folder / "interactions.csv").write_text(f"{header}\n{rows}\n")
@@ -110,3 +111,24 @@ def test_a_row_must_say_something(tmp_path: Path) -> None:
 
     assert folder.bad_interactions.examples == {"neither event_type nor value": ["line 2"]}
     assert folder.interactions.items.tolist() == [1]
+
+
+def test_what_a_service_counts_as_a_like_is_one_in_what_it_exported(tmp_path: Path) -> None:
+    (tmp_path / "export.json").write_text('{"events_through": 9, "threshold": 4, "event_weights": {"view": 1, "hide": 0}}')
+    rows = "u,a,view,,1\nu,a,hide,,2\nu,b,rating,3,3"
+
+    folder = read(tmp_path, rows, threshold=None)
+
+    assert (folder.liking.threshold, folder.events_through) == (4.0, 9)
+    assert folder.interactions.positive.tolist() == [True, False]
+    assert read(tmp_path, rows, threshold=3).interactions.positive.all()
+
+
+@pytest.mark.parametrize(
+    "note", ["[]", "{}", '{"events_through": 1, "event_weights": {"viw": 1}}', '{"events_through": 1, "threshold": "x"}']
+)
+def test_a_note_that_no_export_wrote_is_refused(tmp_path: Path, note: str) -> None:
+    (tmp_path / "export.json").write_text(note)
+
+    with pytest.raises(TableUnreadable, match="no note of an export"):
+        read(tmp_path, "u,a,like,,")

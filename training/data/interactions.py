@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from model.content import BoolArray
 from model.errors import EventError, EventWithoutValue
-from model.event_types import EVENT_TYPES, LOOKING, is_positive, takes_back, weight
+from model.event_types import EVENT_TYPES, LOOKING, Liking
 from model.plain.bad_rows import BadRows
 from model.plain.items import read_word
 from model.plain.tables import Row, Table
@@ -47,7 +47,7 @@ class _Columns:
     seconds: "array[float]" = field(default_factory=lambda: array("d"))
 
 
-def read_interactions(table: Table, rows: Mapping[str, int], threshold: float, bad: BadRows) -> InteractionTable:
+def read_interactions(table: Table, rows: Mapping[str, int], liking: Liking, bad: BadRows) -> InteractionTable:
     """
     The interactions with a catalogue.
 
@@ -57,7 +57,7 @@ def read_interactions(table: Table, rows: Mapping[str, int], threshold: float, b
 
     Args:
         rows: positions in the catalogue by item id.
-        threshold: see `read_folder`.
+        liking: which rows are positives.
 
     Raises:
         ColumnMissing, TableUnreadable: the table cannot be used at all; single bad rows are noted in `bad`.
@@ -71,7 +71,7 @@ def read_interactions(table: Table, rows: Mapping[str, int], threshold: float, b
             bad.drop("no user_id", where)
         elif item_id not in rows:
             bad.drop("unknown item", f"{where}: {item_id}")
-        elif (says := _judge(row, where, threshold, bad)) not in (None, _LOOKED):
+        elif (says := _judge(row, where, liking, bad)) not in (None, _LOOKED):
             columns.users.append(users.setdefault(user_id, len(users)))
             columns.items.append(rows[item_id])
             columns.says.append(says)
@@ -79,11 +79,11 @@ def read_interactions(table: Table, rows: Mapping[str, int], threshold: float, b
     return _merge_repeats(list(users), columns, len(rows))
 
 
-def _judge(row: Row, where: str, threshold: float, bad: BadRows) -> int | None:
+def _judge(row: Row, where: str, liking: Liking, bad: BadRows) -> int | None:
     """Whether a row is a positive, takes one back, is only a look, or none of these; None if it cannot be used."""
     event_type = read_word(row.get("event_type"))
     if event_type:
-        return _judge_event(event_type, row.get("value"), where, threshold, bad)
+        return _judge_event(event_type, row.get("value"), where, liking, bad)
     if "value" not in row:
         if "event_type" not in row:
             return _POSITIVE
@@ -93,18 +93,18 @@ def _judge(row: Row, where: str, threshold: float, bad: BadRows) -> int | None:
     if value is None:
         bad.drop("value is no number", f"{where}: {row['value']!r}")
         return None
-    return _POSITIVE if value >= threshold else _NOTHING
+    return _POSITIVE if value >= liking.threshold else _NOTHING
 
 
-def _judge_event(event_type: str, value: object, where: str, threshold: float, bad: BadRows) -> int | None:
+def _judge_event(event_type: str, value: object, where: str, liking: Liking, bad: BadRows) -> int | None:
     try:
-        says = is_positive(event_type, weight(event_type, _number(value)), threshold)
+        says = liking.is_positive(event_type, _number(value))
     except EventWithoutValue:
         bad.drop("a rating's value is no number", f"{where}: {value!r}")
     except EventError:
         bad.drop(f"event_type is none of {', '.join(EVENT_TYPES)}", f"{where}: {event_type!r}")
     else:
-        if says or takes_back(event_type):
+        if says or liking.takes_back(event_type):
             return _POSITIVE if says else _TAKEN_BACK
         return _LOOKED if event_type in LOOKING else _NOTHING
     return None

@@ -2,14 +2,19 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from model.errors import EventError
+from model.event_types import Liking
 from model.plain.bad_rows import BadRows
 from model.plain.errors import TableUnreadable
 from model.plain.items import CatalogueItem, read_items
 from model.plain.tables import find_table
 from training.data.interactions import InteractionTable, read_interactions
+
+NOTE = "export.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,8 @@ class DataFolder:
     interactions: InteractionTable
     bad_items: BadRows
     bad_interactions: BadRows
+    liking: Liking = field(default_factory=Liking)
+    """What the positives were told by."""
     events_through: int | None = None
     """The last event of the service that wrote the folder (`thaw export`); None for any other folder."""
 
@@ -33,13 +40,14 @@ class DataFolder:
         return digest.hexdigest()
 
 
-def read_folder(path: Path, *, threshold: float = 1.0) -> DataFolder:
+def read_folder(path: Path, *, threshold: float | None = None) -> DataFolder:
     """
     Reads a plain data folder. Pictures are looked for, not opened.
 
     Args:
         threshold: a row whose value is at least this is a positive, and so is a row with an `event_type` whose weight
             reaches it, or 1 where it is more (see model/event_types.py); where the table has neither column, each row is.
+            None: 1, or what the service counts as a like that wrote the folder.
 
     Raises:
         FolderMissing, ColumnMissing, TableUnreadable: the folder cannot be used at all.
@@ -48,14 +56,18 @@ def read_folder(path: Path, *, threshold: float = 1.0) -> DataFolder:
     bad_items, bad_interactions = BadRows("items"), BadRows("interactions")
     items = read_items(path, bad_items)
     rows = {item.item_id: row for row, item in enumerate(items)}
-    interactions = read_interactions(find_table(path, "interactions"), rows, threshold, bad_interactions)
-    return DataFolder(path, items, interactions, bad_items, bad_interactions, _events_through(path))
+    liking, events_through = _read_note(path)
+    liking = liking if threshold is None else replace(liking, threshold=threshold)
+    interactions = read_interactions(find_table(path, "interactions"), rows, liking, bad_interactions)
+    return DataFolder(path, items, interactions, bad_items, bad_interactions, liking, events_through)
 
 
-def _events_through(path: Path) -> int | None:
+def _read_note(path: Path) -> tuple[Liking, int | None]:
+    """What the service that wrote the folder says of it: what counts as a like, and its last event."""
     try:
-        return int(json.loads((path / "export.json").read_text(encoding="utf-8"))["events_through"])
+        note: dict[str, Any] = json.loads((path / NOTE).read_text(encoding="utf-8"))
+        return Liking.of(note), int(note["events_through"])
     except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError) as error:
-        raise TableUnreadable(path / "export.json", f"it has no number `events_through` ({error})") from error
+        return Liking(), None
+    except (ValueError, KeyError, TypeError, AttributeError, EventError) as error:
+        raise TableUnreadable(path / NOTE, f"it is no note of an export ({error})") from error

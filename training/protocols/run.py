@@ -37,7 +37,7 @@ class ProtocolConfig:
     """Of `cold-only`; differences are to the first."""
     cut: Cut = dataclasses.field(default_factory=Cut)
     encoders: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    threshold: float = 1.0
+    threshold: float | None = None
     cache: Path | None = None
     max_bad_share: float = 0.2
 
