@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 from random import Random
 
-from benchmarks.machine import describe_machine
 from benchmarks.parity import serving
 from service.client import Client
 from training.data.demo_pictures import PATTERNS, draw_pattern
+from training.machine import describe_machine
 
 ITEMS = 300
 MEGABYTE = 1e6

@@ -1,5 +1,5 @@
 """
-How well held-out items are ranked: the numbers of README's quality table.
+How well a recipe's checkpoint ranks held-out items.
 
     python -m benchmarks.quality --data DIR [--split-seed N ...] [--recipe thaw --recipe paper] [--set paper.epochs=20]
 
@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.machine import describe_machine
 from model.content_encoder import ContentEncoder
 from model.encoders.choose import make_encoder
 from training.config import TrainConfig
 from training.data.plain import read_folder
 from training.features import encode_items, open_cache
+from training.machine import describe_machine
 from training.progress import ConsoleReporter, SilentReporter
 from training.train import train_on
 

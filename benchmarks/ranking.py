@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import describe_machine
 from benchmarks.readme import replace_block
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "ranking.md"
@@ -42,7 +41,7 @@ def main() -> None:
 def _with_source(found: Mapping[str, Any], render: Any) -> str:
     asked = found["settings"]
     seeds = f"{asked['seeds']} splits from seed {asked['first_seed']}"
-    return f"{render(found['rows'])}\n`--protocol {asked['protocol']}`, {seeds}; {describe_machine()}.\n"
+    return f"{render(found['rows'])}\n`--protocol {asked['protocol']}`, {seeds}; {found['machine']}.\n"
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:
@@ -121,8 +120,12 @@ def _sparse(cuts: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [[method, *(f"{values[name].get(method, float('nan')):.4f}" for name in names)] for method in methods]
     asked = cuts[names[0]]["settings"]
     splits = f"{asked['seeds']} splits from seed {asked['first_seed']}"
+    for name in names:
+        others = cuts[name]["settings"]
+        if (others["seeds"], others["first_seed"]) != (asked["seeds"], asked["first_seed"]):
+            raise SystemExit(f"{name} has other splits than {names[0]}: measure both alike")
     source = f"NDCG@20, `--protocol cold-only --likes N` or `--catalogue SHARE`, {splits}"
-    return f"{_table(['method', *names], lines)}\n{source}; {describe_machine()}.\n"
+    return f"{_table(['method', *names], lines)}\n{source}; {cuts[names[0]]['machine']}.\n"
 
 
 if __name__ == "__main__":

@@ -21,11 +21,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from benchmarks.machine import describe_machine
 from model.content import FloatArray
 from model.encoders.spec import EncoderSpec, Kind
 from model.features import Features
 from training.dataset import ColdData, WarmData
+from training.machine import describe_machine
 from training.progress import ConsoleReporter
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers

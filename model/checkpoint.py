@@ -6,7 +6,7 @@ Save and load what training leaves: a directory that is whole or not there.
     users.json                 user ids, in the order of the rows below
     items.json                 warm item ids, likewise
     embeddings.safetensors     users (U, D), items (I, D) learned, prior_user (D,)
-    fold_in.safetensors        what the recipe needs to place a user from events; empty where anchors alone will do
+    fold_in.safetensors        what places users from events (`model.fold_in`) and thaws items (`model.thawing`)
     interactions.safetensors   each user's training interactions by item row (CSR): indptr, items, weights
     probes.json, .safetensors  what shows whether an encoder computes the same
 
@@ -79,8 +79,7 @@ class Checkpoint:
     prior_user: FloatArray
     """(D,) float32: the embedding of a user of whom nothing is known."""
     fold_in: Mapping[str, FloatArray]
-    """By name, what the recipe needs to place a user from events: for `thaw`, `projection` (I, F), `spread` (F, F) and
-    `popularity` (1,)."""
+    """By name, what `model.fold_in` and `model.thawing` read."""
     interactions: Interactions
     probes: Probes
 

@@ -159,7 +159,7 @@ def make_rules(settings: Settings, space: Space) -> Rules:
 
 
 def _make_defaults(settings: Settings, space: Space) -> Defaults:
-    tau = space.tau if settings.cold_share is None else space.tau_for(settings.cold_share)
+    tau = 0.0 if settings.cold_share is None else space.tau_for(settings.cold_share)
     return Defaults(tau if settings.tau is None else settings.tau, settings.exploration, space.tau_for)
 
 

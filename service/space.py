@@ -29,8 +29,6 @@ class Space:
         self.fold_in, self.thawing = FoldIn(checkpoint.fold_in), Thawing(checkpoint.fold_in)
         self.taste_width = self.fold_in.factors
         """F: the first coordinates of an item's embedding, which are taste and not popularity."""
-        self.tau = float(checkpoint.fold_in["tau"][0]) if "tau" in checkpoint.fold_in else 0.0
-        """What a cold item gets on top of its score, in deviations of a user's scores, as training found best."""
         self._checkpoint = checkpoint
         self._item_rows = {item_id: row for row, item_id in enumerate(checkpoint.item_ids)}
         kept = checkpoint.interactions

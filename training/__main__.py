@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,16 @@ Threshold = Annotated[
 ]
 MaxBadShare = Annotated[float, typer.Option(help="Stop when more than this share of a table's rows is bad.")]
 
+_OF_CHECKPOINTS = {"split": "--split", "device": "--device"}
+_OF_PROTOCOLS = {
+    "seeds": "--seeds",
+    "first_seed": "--first-seed",
+    "methods": "--methods",
+    "likes": "--likes",
+    "catalogue": "--catalogue",
+    "encoder": "--encoder",
+}
+
 
 @app.command("train")
 def train_command(
@@ -63,7 +74,7 @@ def train_command(
     """Train a checkpoint from a plain data folder."""
     config = TrainConfig(
         data=data,
-        out=out,
+        out=out.absolute(),
         recipe=recipe,
         seed=seed,
         split_seed=split_seed,
@@ -82,6 +93,7 @@ def train_command(
 
 @app.command("evaluate")
 def evaluate_command(
+    context: typer.Context,
     data: Data,
     checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint directory, to rank a folder's items with.")] = None,
     protocol: Annotated[
@@ -105,6 +117,9 @@ def evaluate_command(
     """Rank the items of a folder for the users that a checkpoint knows; or compare methods by a protocol."""
     if (checkpoint is None) == (protocol is None):
         raise BadConfig("give either --checkpoint or --protocol")
+    _refuse(context, _OF_PROTOCOLS if protocol is None else _OF_CHECKPOINTS)
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
     if checkpoint is not None:
         _evaluate_checkpoint(EvaluateConfig(checkpoint, data, split, threshold, device, cache, max_bad_share), json_file)
         return
@@ -124,6 +139,14 @@ def evaluate_command(
     print_rows(rows, f"{protocol} on {data}, {seeds} splits from seed {first_seed}")
     if json_file is not None:
         write_rows(rows, config, json_file)
+
+
+def _refuse(context: typer.Context, options: Mapping[str, str]) -> None:
+    """Options that were given and would mean nothing."""
+    for name, option in options.items():
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise BadConfig(f"{option} means nothing here: it is for --{'checkpoint' if name in _OF_CHECKPOINTS else 'protocol'}")
 
 
 def _evaluate_checkpoint(config: EvaluateConfig, json_file: Path | None) -> None:

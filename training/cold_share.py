@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.sparse as sp
 
-from model.content import BoolArray, FloatArray
+from model.content import FloatArray
 from training.dataset import WarmData
+from training.metrics import entries
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 _REACH = 8.0
@@ -47,13 +47,6 @@ def cold_share(best_warm: FloatArray, best_cold: FloatArray, k: int) -> float:
     last = -np.partition(-both, k - 1, axis=1)[:, k - 1, None]
     listed = (best_cold >= last) & np.isfinite(best_cold)  # with fewer candidates than places, the last is -inf
     return float(np.minimum(listed.sum(axis=1), k).mean() / k)
-
-
-def entries(matrix: sp.csr_array) -> BoolArray:
-    """Which cells have an entry, explicit zeros included."""
-    mask = np.zeros(matrix.shape, np.bool_)
-    mask[np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices] = True
-    return mask
 
 
 def _bisect(best_warm: FloatArray, best_cold: FloatArray, deviations: FloatArray, share: float, k: int) -> float:

@@ -1,5 +1,6 @@
 """What one run was told."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -96,8 +97,9 @@ def read_numbers(kind: type[Numbers], given: Mapping[str, str]) -> Numbers:
 
 def _convert(name: str, text: str, default: Any) -> Any:
     try:
-        if isinstance(default, tuple):
-            return tuple(float(part) for part in text.split(","))
-        return type(default)(text)
+        value = type(default)(text)
     except ValueError as error:
         raise BadConfig(f"{name} is {text!r}: it must be like {default}") from error
+    if not math.isfinite(value):
+        raise BadConfig(f"{name} is {text!r}: it must be finite")
+    return value

@@ -90,7 +90,7 @@ def _embed(
     with open_cache(config.cache) as cache, FolderFeatures(config.data) as given:
         features = encode_items(items, reader, cache, folder.bad_items, reporter, given)
     folder.bad_items.require_few(config.max_bad_share)
-    rows = np.flatnonzero(features.present.any(axis=1))
+    rows = np.flatnonzero(tower.readable(features))
     kept = [items[row] for row in rows]
     contents = tower.embed(features.take(rows)).embeddings
     return Anchors(checkpoint).place([item.item_id for item in kept], contents), kept

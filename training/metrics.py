@@ -63,7 +63,7 @@ def rank_metrics(
         gains = likes[rows].toarray()[:, order] > 0  # (C, I), columns in the order of ties
         scores = users[rows] @ items[order].T
         if excluded is not None:
-            hidden = _entries(excluded, rows)[:, order]
+            hidden = entries(excluded[rows])[:, order]
             scores[hidden], gains = -np.inf, gains & ~hidden
         judged = gains.any(axis=1)
         found.append(_metrics(scores[judged], gains[judged], cutoffs))
@@ -100,9 +100,8 @@ def _metrics(scores: FloatArray, gains: NDArray[np.bool_], cutoffs: Sequence[int
     return values
 
 
-def _entries(matrix: sp.csr_array, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Which cells of some rows have an entry, explicit zeros included."""
-    part = matrix[rows]
-    mask = np.zeros(part.shape, np.bool_)
-    mask[np.repeat(np.arange(part.shape[0]), np.diff(part.indptr)), part.indices] = True
+def entries(matrix: sp.csr_array) -> NDArray[np.bool_]:
+    """Which cells have an entry, explicit zeros included."""
+    mask = np.zeros(matrix.shape, np.bool_)
+    mask[np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices] = True
     return mask

@@ -19,11 +19,16 @@ def split_items(items: list[CatalogueItem], *, seed: int | None, cold_val: float
     Raises:
         BadConfig: the column holds something else than the labels, or leaves out one of warm and cold_val.
     """
-    own = [item.split for item in items]
-    if seed is None and any(own):
+    if has_split(items, seed):
+        own = [item.split for item in items]
         _require_labels(own)
         return own
     return draw_labels(len(items), seed or 0, cold_val, cold_test)
+
+
+def has_split(items: list[CatalogueItem], seed: int | None) -> bool:
+    """Whether the items' own column says which are held out."""
+    return seed is None and any(item.split for item in items)
 
 
 def draw_labels(count: int, seed: int, cold_val: float, cold_test: float) -> list[str]:

@@ -29,12 +29,13 @@ from training.errors import BadConfig, Diverged, NothingLeft
 from training.features import encode_items, open_cache
 from training.metrics import rank_metrics
 from training.progress import Reporter
+from training.recipes.embed import embed_all
 from training.recipes.health import warn_of_collapse
-from training.recipes.paper import PaperNumbers, embed_all, train_paper
+from training.recipes.paper import PaperNumbers, train_paper
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job, Trained
-from training.split import split_items
+from training.split import has_split, split_items
 
 _LIBRARIES = ("torch", "numpy", "scipy", "safetensors", "sentence-transformers", "transformers", "pillow")
 
@@ -89,7 +90,8 @@ def train_on(
     job = Job(warm, cold, specs, config.seed, choose_device(config.device), reporter)
     trained = run_recipe(job, config)
     _require_finite(trained)
-    metrics = rank_metrics(trained.user_embeddings, embed_all(trained.mamex, cold.features), cold.item_ids, cold.likes)
+    foreseen = embed_all(trained.mamex, cold.features)
+    metrics = rank_metrics(trained.user_embeddings, foreseen, cold.item_ids, cold.likes)
     errors = {f"{name}_stderr": float(v.std() / np.sqrt(len(v))) for name, v in metrics.values.items() if "ndcg" in name}
     manifest = Manifest(
         recipe={
@@ -117,7 +119,7 @@ def train_on(
         item_ids=warm.item_ids,
         item_embeddings=trained.item_embeddings,
         prior_user=trained.prior_user,
-        fold_in={**trained.fold_in, **_cold_shares(trained, warm, embed_all(trained.mamex, cold.features))},
+        fold_in={**trained.fold_in, **_cold_shares(trained, warm, foreseen)},
         interactions=_keep_interactions(warm),
         probes=take_probes(encoders),
     )
@@ -187,7 +189,7 @@ def _require_finite(trained: Trained) -> None:
 def _describe(folder: DataFolder, warm: WarmData, cold: int, config: TrainConfig) -> dict[str, Any]:
     return {
         "fingerprint": folder.fingerprint(),
-        "split": "own" if config.split_seed is None else f"seed {config.split_seed}",
+        "split": "own" if has_split(folder.items, config.split_seed) else f"seed {config.split_seed or 0}",
         **folder.liking.to_fields(),
         "users": len(warm.user_ids),
         "warm_items": len(warm.item_ids),

@@ -87,10 +87,15 @@ def _find_image(folder: Path, name: str, named: str, bad: BadRows) -> tuple[Path
 
 
 def read_word(value: object) -> str:
-    """A cell as text; blank where it is empty. 7.0 reads `7`: whole-numbered ids often pass through tables as floats."""
+    """
+    A cell as text; blank where it is empty.
+
+    7.0 reads `7`: whole-numbered ids often pass through tables as floats. Half of an emoji, which texts that were cut
+    leave, reads `?`: it is no character, and can be neither kept nor hashed.
+    """
     if isinstance(value, float):
         return "" if math.isnan(value) else str(int(value) if value.is_integer() else value)
-    return "" if value is None else str(value).strip()
+    return "" if value is None else str(value).encode("utf-8", "replace").decode("utf-8").strip()
 
 
 def _is_scalar(value: object) -> bool:

@@ -207,3 +207,18 @@ def test_an_unknown_recipe_or_device_is_refused(tmp_path: Path) -> None:
         TrainConfig(tmp_path, tmp_path, recipe="pepper")
     with pytest.raises(BadConfig, match="device"):
         train(TrainConfig(write(tmp_path), tmp_path / "out", device="tpu"), SilentReporter())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"damping": "nan"}, {"ridge": "-1"}, {"picture": "-0.1"}, {"head_rate": "-1"}, {"head_epochs": "0"}, {"gate_epochs": "0"}],
+)
+def test_a_number_that_no_training_can_use_is_refused(given: dict[str, str]) -> None:
+    with pytest.raises(BadConfig, match=next(iter(given))):
+        read_numbers(ThawNumbers, given)
+
+
+@pytest.mark.parametrize("given", [{"rate": "nan"}, {"rate": "-1"}, {"user_spread": "inf"}])
+def test_the_papers_recipe_refuses_them_too(given: dict[str, str]) -> None:
+    with pytest.raises(BadConfig, match=next(iter(given))):
+        read_numbers(PaperNumbers, given)

@@ -7,13 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
+from model.checkpoint import load_checkpoint
 from model.errors import ProjectError
 from tests.conftest import HASHED
 from tests.fakes import draw_jpeg
 from training.config import TrainConfig
 from training.errors import BadConfig, Diverged, NothingLeft
+from training.evaluate import EvaluateConfig, evaluate
 from training.progress import SilentReporter
+from training.recipes.fold_in_fit import HeldOut, fit_thawing
+from training.recipes.teacher import fit_teacher
 from training.train import train
 
 PAPER = {"image": "hash-image:32", "text": "hash-text:48"}
@@ -91,6 +96,65 @@ def test_the_narrowest_embeddings_keep_a_factor_of_what_users_share(tmp_path: Pa
 
     assert embeddings.shape[1] == int(width)
     assert embeddings[:, 0].std() > 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_two_users_of_wide_embeddings_thaw_items(seed: int) -> None:
+    """Nearly all directions are empty there: rounding must not make their spread negative."""
+    random = np.random.default_rng(seed)
+    likes = sp.csr_array((random.random((3, 100)) < 0.5).astype(np.float32))
+    teacher = fit_teacher(likes, factors=127, damping=0.3, restore=0.0)
+    learned = np.column_stack([teacher.items, teacher.popularity])
+
+    found = fit_thawing(likes, teacher.users, HeldOut(np.arange(100), np.float32(0.5) * learned, learned))
+
+    assert all(np.isfinite(values).all() for values in found.values())
+
+
+def words_of(folder: Path, *, picture: str) -> Path:
+    """Words alone, but for one item that has a picture alone and whose split is this."""
+    write(folder, items=30, users=15, image=lambda at: at == 4, words=lambda at: at != 4)
+    rows = [json.loads(line) for line in (folder / "items.jsonl").read_text().splitlines()]
+    for at, row in enumerate(rows):
+        row["split"] = picture if at == 4 else "cold_val" if at % 5 == 0 else "warm"
+    (folder / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return folder
+
+
+@pytest.mark.parametrize("split", ["cold_val", "warm"])
+def test_an_item_that_no_view_reads_stops_neither_training_nor_evaluation(tmp_path: Path, split: str) -> None:
+    folder = words_of(tmp_path / "data", picture=split)
+
+    assert np.isfinite(run(folder, "thaw")).all()
+    evaluation = evaluate(EvaluateConfig(folder / "out", folder, cache=folder / "cache", device="cpu"), SilentReporter())
+    assert evaluation.items == 29
+
+
+def test_half_an_emoji_is_read_as_a_question_mark(tmp_path: Path) -> None:
+    """As a text that was cut in its middle leaves it."""
+    folder = write(tmp_path / "data", items=30, users=15, image=none, words=every)
+    for name, old in (("items.jsonl", "word0 thing"), ("items.jsonl", 'item-7"'), ("interactions.jsonl", 'user-3"')):
+        path = folder / name
+        path.write_text(path.read_text().replace(old, old.rstrip('"') + "\\ud83d" + '"' * old.count('"')))
+
+    run(folder, "thaw")
+    checkpoint = load_checkpoint(folder / "out")
+
+    assert "user-3?" in checkpoint.user_ids
+    assert not [name for name in [*checkpoint.user_ids, *checkpoint.item_ids] if "\ud83d" in name]
+
+
+def test_fewer_items_than_folds_are_each_held_out_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[HeldOut] = []
+
+    def spy(likes: sp.csr_array, readings: np.ndarray, found: HeldOut) -> dict[str, np.ndarray]:
+        held.append(found)
+        return fit_thawing(likes, readings, found)
+
+    monkeypatch.setattr("training.recipes.thaw.fit_thawing", spy)
+    run(write(tmp_path / "data", items=6, users=12, image=every, words=every), "thaw", width="8")
+
+    assert sorted(held[0].rows.tolist()) == list(range(5))  # of six, one is held out for validation
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # that is how it diverges

@@ -132,7 +132,7 @@ def test_nothing_about_a_cold_item_enters_training(demo_folder: Path, feature_ca
     changed = tmp_path / "changed"
     shutil.copytree(demo_folder / "catalogue", changed)
     lines = (changed / "items.csv").read_text().splitlines()
-    lines = [line.replace("item-", "item-", 1) if not line.endswith("cold_val") else _other_words(line) for line in lines]
+    lines = [_other_words(line) if line.endswith("cold_val") else line for line in lines]
     (changed / "items.csv").write_text("\n".join(lines) + "\n")
     cold = {line.split(",")[0] for line in lines if line.endswith("cold_val")}
     events = (changed / "interactions.csv").read_text().splitlines()
@@ -236,6 +236,21 @@ def test_the_teacher_folds_its_own_users_back() -> None:
     teacher = fit_teacher(likes, factors=10, damping=0.3, restore=0.1)
 
     assert np.allclose(likes @ teacher.projection, teacher.users, atol=1e-3)
+
+
+def test_a_like_moves_a_user_as_far_where_few_items_were_ever_bought() -> None:
+    """More users and items than factors, and likes of a lower rank: the factors that hold nothing hold no noise."""
+    random = np.random.default_rng(0)
+    bought = np.zeros((300, 200), np.float32)
+    bought[:, :25] = random.random((300, 25)) < 0.3
+    likes = sp.csr_array(bought)
+
+    teacher = fit_teacher(likes, factors=63, damping=0.3, restore=0.0)
+
+    assert np.allclose(likes @ teacher.projection, teacher.users, atol=1e-3)
+    assert np.abs(teacher.projection).max() < 10
+    assert not teacher.items[:, 25:].any()
+    assert not teacher.closed_form["step"][25:].any()
 
 
 def test_a_teacher_of_few_items_is_padded_with_zeros() -> None:

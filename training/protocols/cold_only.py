@@ -8,6 +8,7 @@ import numpy as np
 
 from training.baselines.method import Method
 from training.dataset import ColdData
+from training.errors import BadConfig
 from training.progress import Reporter
 from training.protocols.intervals import Interval, Pair, difference
 from training.protocols.ranking import Ranker, Ranking, coverage, metrics, rank
@@ -65,17 +66,33 @@ def tune(method: Method, trial: Trial) -> Outcome:
 
 
 def compare(trials: Sequence[Trial], methods: Sequence[Method], reporter: Reporter) -> list[Row]:
-    """Every method on every split; differences are to the first method."""
+    """
+    Every method on every split; differences are to the first method.
+
+    A method that cannot learn from this data is left out, and it is said why.
+
+    Raises:
+        BadConfig: the first cannot.
+    """
     outcomes: dict[str, list[Outcome]] = {}
     for method in methods:
-        for trial in trials:
-            outcome = tune(method, trial)
-            outcomes.setdefault(method.name, []).append(outcome)
-            value = metrics(outcome.test)["ndcg@20"].mean()
-            reporter.say(f"{method.name}, split {trial.seed}: {value:.4f} ({outcome.setting}; {outcome.seconds:.0f} s)")
+        try:
+            outcomes[method.name] = [_tell(method, trial, reporter) for trial in trials]
+        except BadConfig as error:
+            if method is methods[0]:
+                raise
+            reporter.say(f"{method.name} is left out: {error}")
     ratio = float(np.mean([trial.ratio for trial in trials]))
     first = outcomes[methods[0].name]
-    return [_row(method, outcomes[method.name], None if outcomes[method.name] is first else first, ratio) for method in methods]
+    found = [(method, outcomes[method.name]) for method in methods if method.name in outcomes]
+    return [_row(method, own, None if own is first else first, ratio) for method, own in found]
+
+
+def _tell(method: Method, trial: Trial, reporter: Reporter) -> Outcome:
+    outcome = tune(method, trial)
+    value = metrics(outcome.test)["ndcg@20"].mean()
+    reporter.say(f"{method.name}, split {trial.seed}: {value:.4f} ({outcome.setting}; {outcome.seconds:.0f} s)")
+    return outcome
 
 
 def _row(method: Method, outcomes: Sequence[Outcome], first: Sequence[Outcome] | None, ratio: float) -> Row:

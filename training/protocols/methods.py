@@ -1,13 +1,7 @@
 """The methods that are compared, by name: `thaw`, what is taken away from it, `paper`, and the simple ones."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-import torch
-
-from model.content import FloatArray
-from model.features import Features
 from training.baselines.chance import fit_chance
 from training.baselines.many_kernels import ALL_WAYS, SUM_OF_MODALITIES
 from training.baselines.method import STANDARD, Method, Tried
@@ -18,23 +12,21 @@ from training.config import read_numbers
 from training.errors import BadConfig
 from training.protocols.ranking import Ranker, by_factors
 from training.recipes.choose_kernel import PICTURES, RIDGES
-from training.recipes.paper import PaperNumbers, embed_all, train_paper
+from training.recipes.embed import embed_all
+from training.recipes.paper import PaperNumbers, train_paper
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job, Trained
 
 OURS = "thaw"
-_GRID: Mapping[str, Sequence[str]] = {"damping": ("0.3",)}
 
 
-def thaw(name: str, *, reads: tuple[str, ...] = (), grid: Mapping[str, Sequence[str]] = _GRID, **numbers: str) -> Method:
-    """The recipe at each point of a grid, some numbers fixed."""
+def thaw(name: str, *, reads: tuple[str, ...] = (), **numbers: str) -> Method:
+    """The recipe, some numbers fixed."""
 
     def fit(job: Job) -> Tried:
-        for values in itertools.product(*grid.values()):
-            point = {**dict(zip(grid, values, strict=True)), **numbers}
-            trained = train_thaw(job, read_numbers(ThawNumbers, point))
-            yield ", ".join(f"{key} {value}" for key, value in point.items()), of_trained(trained)
+        trained = train_thaw(job, read_numbers(ThawNumbers, numbers))
+        yield ", ".join(f"{key} {value}" for key, value in numbers.items()) or "as it is", of_trained(trained)
 
     views = 3 if not reads or {"image", "text"} <= set(reads) else 1
     return Method(name, fit, reads, inside=len(RIDGES) * (len(PICTURES) + 2 if views == 3 else 1))
@@ -42,16 +34,7 @@ def thaw(name: str, *, reads: tuple[str, ...] = (), grid: Mapping[str, Sequence[
 
 def of_trained(trained: Trained) -> Ranker:
     """A trained recipe as a ranker."""
-    return by_factors(trained.user_embeddings, lambda features: embed_present(trained, features))
-
-
-def embed_present(trained: Trained, features: Features) -> FloatArray:
-    """(C, D): zeros for an item of which the network can read nothing."""
-    some = np.flatnonzero(trained.mamex.views_present(torch.from_numpy(features.present)).any(dim=1).numpy())
-    embedded = np.zeros((len(features), trained.user_embeddings.shape[1]), np.float32)
-    if len(some):
-        embedded[some] = embed_all(trained.mamex, features.take(some))
-    return embedded
+    return by_factors(trained.user_embeddings, lambda features: embed_all(trained.mamex, features))
 
 
 def _paper(job: Job) -> Tried:
@@ -89,7 +72,7 @@ def choose_methods(names: Sequence[str]) -> list[Method]:
     Methods by name; a name that ends with * stands for all that begin so.
 
     Raises:
-        BadConfig: there is none of a name.
+        BadConfig: there is none of a name, or no name.
     """
     chosen: dict[str, Method] = {}
     for name in names:
@@ -97,4 +80,6 @@ def choose_methods(names: Sequence[str]) -> list[Method]:
         if not found:
             raise BadConfig(f"there is no method {name!r}: choose among {', '.join(METHODS)}")
         chosen.update({key: METHODS[key] for key in found})
+    if not chosen:
+        raise BadConfig(f"name one method or more, of {', '.join(METHODS)}")
     return list(chosen.values())

@@ -8,13 +8,15 @@ import scipy.sparse as sp
 
 from model.content import FloatArray
 from model.features import Features, spread_rows
+from training.errors import BadConfig
 from training.progress import Reporter
 from training.protocols.cold_only import judge
 from training.protocols.intervals import Pair
-from training.protocols.methods import embed_present, of_trained
+from training.protocols.methods import of_trained
 from training.protocols.pairs import Cases, Row, compare_pairs
 from training.protocols.ranking import Ranking, by_factors
 from training.protocols.trial import Trial
+from training.recipes.embed import embed_all
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Trained
@@ -26,8 +28,8 @@ def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
 
 
 def _cases(trial: Trial) -> Cases:
-    trained = train_thaw(trial.job, ThawNumbers())
     kinds = _kinds(trial)
+    trained = train_thaw(trial.job, ThawNumbers())
     cases = {}
     for kind, lost in kinds.items():
         alone = trial.reading(tuple(name for name in trial.job.specs if name not in lost))
@@ -43,15 +45,23 @@ def _judge_without(trial: Trial, trained: Trained, lost: tuple[str, ...]) -> Ran
     gone = np.array([name in lost for name in trial.job.specs])
 
     def embed(features: Features) -> FloatArray:
-        return embed_present(trained, _mask(features, features.present & ~gone))
+        return embed_all(trained.mamex, _mask(features, features.present & ~gone))
 
     return judge(by_factors(trained.user_embeddings, embed), trial.test)
 
 
 def _kinds(trial: Trial) -> dict[str, tuple[str, ...]]:
-    """The modalities of each kind of content."""
-    specs = trial.job.specs
+    """
+    The modalities of each kind of content.
+
+    Raises:
+        BadConfig: there is but one kind, and nothing left when it is removed.
+    """
+    present = trial.job.warm.features.present
+    specs = {name: spec for at, (name, spec) in enumerate(trial.job.specs.items()) if present[:, at].any()}
     kinds = sorted({str(spec.kind) for spec in specs.values()})
+    if len(kinds) < 2:
+        raise BadConfig(f"`missing` removes words or pictures, and these items have {' and '.join(kinds) or 'neither'} alone")
     return {kind: tuple(name for name, spec in specs.items() if str(spec.kind) == kind) for kind in kinds}
 
 
@@ -83,4 +93,4 @@ def impute(trained: Trained, warm: Features, features: Features) -> FloatArray:
             continue
         typical = warm.values[at][warm.present[:, at]].mean(axis=0)
         values.append(np.where(features.present[:, at : at + 1], value, typical).astype(np.float32))
-    return embed_present(trained, Features(tuple(values), np.ones_like(features.present)))
+    return embed_all(trained.mamex, Features(tuple(values), np.ones_like(features.present)))

@@ -15,12 +15,13 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from model.content import BoolArray, FloatArray
-from training.cold_share import SHARES, entries, find_taus
+from training.cold_share import SHARES, find_taus
 from training.dataset import ColdData
+from training.metrics import entries
 from training.progress import Reporter
-from training.protocols.methods import embed_present
 from training.protocols.ranking import Ranking, metrics, rank
 from training.protocols.trial import Trial
+from training.recipes.embed import embed_all
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Trained
@@ -84,7 +85,7 @@ class _Lists:
         self._deviations: FloatArray = scores.std(axis=1, keepdims=True)
 
     def cold(self, data: ColdData) -> _Cold:
-        return _Cold(data, embed_present(self._trained, data.features))
+        return _Cold(data, embed_all(self._trained.mamex, data.features))
 
     def row(self, name: str, cold: _Cold, tau: float) -> Row:
         ranking = self._rank(cold, tau)

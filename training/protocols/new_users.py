@@ -13,9 +13,9 @@ from training.dataset import ColdData, WarmData
 from training.progress import Reporter
 from training.protocols.cold_only import judge
 from training.protocols.intervals import Pair
-from training.protocols.methods import embed_present
+from training.protocols.methods import of_trained
 from training.protocols.pairs import Cases, Row, compare_pairs
-from training.protocols.ranking import Ranking, by_factors
+from training.protocols.ranking import Ranking
 from training.protocols.trial import Trial, keep_few
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
@@ -39,8 +39,8 @@ def _cases(trial: Trial) -> Cases:
     strangers = train_thaw(_without(trial, others), ThawNumbers())
     test = trial.test.of_users(held)
     folded = fold_users(strangers, warm.likes[held])
-    trained = _judge(strangers_of(everybody, everybody.user_embeddings[held]), test)
-    cases = {("folded from everything", "trained"): Pair(_judge(strangers_of(strangers, folded), test), trained)}
+    trained = _judge(with_users(everybody, everybody.user_embeddings[held]), test)
+    cases = {("folded from everything", "trained"): Pair(_judge(with_users(strangers, folded), test), trained)}
     for count in COUNTS:
         cases[f"{count} {'like' if count == 1 else 'likes'}", "the prior user"] = _few(strangers, warm, held, test, count, random)
     return cases
@@ -54,7 +54,7 @@ def _few(
     likes = keep_few(replace(warm, likes=warm.likes[held][enough], seen=warm.likes[held][enough]), count, random).likes
     judged = test.of_users(enough)
     prior = np.repeat(trained.prior_user[None], len(enough), axis=0)
-    return Pair(_judge(strangers_of(trained, fold_users(trained, likes)), judged), _judge(strangers_of(trained, prior), judged))
+    return Pair(_judge(with_users(trained, fold_users(trained, likes)), judged), _judge(with_users(trained, prior), judged))
 
 
 def fold_users(trained: Trained, likes: sp.csr_array) -> FloatArray:
@@ -63,13 +63,13 @@ def fold_users(trained: Trained, likes: sp.csr_array) -> FloatArray:
     return fold.place(fold.prior + likes @ fold.steps(trained.item_embeddings))
 
 
-def strangers_of(trained: Trained, users: FloatArray) -> Trained:
-    """The same network and items, other users."""
+def with_users(trained: Trained, users: FloatArray) -> Trained:
+    """The same network and items, these users."""
     return replace(trained, user_embeddings=users)
 
 
 def _judge(trained: Trained, test: ColdData) -> Ranking:
-    return judge(by_factors(trained.user_embeddings, lambda features: embed_present(trained, features)), test)
+    return judge(of_trained(trained), test)
 
 
 def _without(trial: Trial, users: NDArray[np.intp]) -> Job:

@@ -13,10 +13,12 @@ from rich.table import Table
 
 from model.content_encoder import ContentEncoder
 from model.encoders.choose import make_encoder
+from model.plain.kept_features import FolderFeatures
 from training.config import TrainConfig
 from training.data.plain import read_folder
 from training.errors import BadConfig
 from training.features import encode_items, open_cache
+from training.machine import describe_machine
 from training.progress import Reporter
 from training.protocols import cold_only, missing, mixed, new_users, thawing
 from training.protocols.methods import METHODS, choose_methods
@@ -82,8 +84,9 @@ def open_arena(config: ProtocolConfig, reporter: Reporter) -> Arena:
     folder.bad_interactions.require_few(config.max_bad_share)
     chosen = TrainConfig(config.data, config.data, encoders=config.encoders)
     encoders = {name: make_encoder(encoder, "cpu") for name, encoder in chosen.encoder_names().items()}
-    with open_cache(config.cache) as cache:
-        features = encode_items(folder.items, ContentEncoder(encoders, chosen.fields()), cache, folder.bad_items, reporter)
+    reader = ContentEncoder(encoders, chosen.fields())
+    with open_cache(config.cache) as cache, FolderFeatures(config.data) as kept:
+        features = encode_items(folder.items, reader, cache, folder.bad_items, reporter, kept)
     folder.bad_items.require_few(config.max_bad_share)
     return Arena(folder, features, {name: encoder.spec for name, encoder in encoders.items()})
 
@@ -100,9 +103,13 @@ def print_rows(rows: Sequence[Any], title: str) -> None:
 
 
 def write_rows(rows: Sequence[Any], config: ProtocolConfig, path: Path) -> None:
-    """The rows and what was asked for, as JSON; null for a number that is not finite."""
+    """The rows, what was asked for, and when and where, as JSON; null for a number that is not finite."""
     settings = {key: str(value) for key, value in dataclasses.asdict(config).items()}
-    body = {"settings": settings, "rows": [dataclasses.asdict(row, dict_factory=_finite) for row in rows]}
+    body = {
+        "settings": settings,
+        "machine": describe_machine(),
+        "rows": [dataclasses.asdict(row, dict_factory=_finite) for row in rows],
+    }
     path.write_text(json.dumps(body, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 

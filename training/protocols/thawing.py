@@ -2,7 +2,7 @@
 `thawing`: how an item that was cold is ranked after a few people reacted to it.
 
 Test items with many likes arrive cold. Of each one's audience a random half are its judges, the same for every n; n
-people of the other half are its events. A user's list leaves out what the user gave an event for.
+people of the other half are its events. A user's list leaves out the items of whose other half the user is, drawn or not.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from model.thawing import Evidence, Thawing
 from training.errors import NothingLeft
 from training.progress import Reporter
 from training.protocols.intervals import Interval, Pair, difference
-from training.protocols.methods import embed_present
 from training.protocols.ranking import Ranking, Scores, metrics, rank
 from training.protocols.trial import Trial
+from training.recipes.embed import embed_all
 from training.recipes.fold_in_fit import HeldOut, fit_thawing
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
@@ -72,7 +72,7 @@ class _Stage:
             raise NothingLeft(f"none of the {len(trial.test.item_ids):,} test items of split {trial.seed} has {FEWEST} likes")
         self._ids = [trial.test.item_ids[int(item)] for item in self.items]
         self._trained, self._random = trained, np.random.default_rng([trial.seed, 4])
-        self._content = embed_present(trained, trial.test.features.take(self.items))
+        self._content = embed_all(trained.mamex, trial.test.features.take(self.items))
         fold = FoldIn(trained.fold_in)
         self._readings = fold.readings(fold.base(trained.user_embeddings))
         chosen = sp.csr_array(likes[:, self.items])

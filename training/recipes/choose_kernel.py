@@ -1,5 +1,6 @@
 """How bold a view's regression is, and how much the picture counts in it: what ranks the validation items best."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,8 @@ from model.fold_in import place_users
 from training.metrics import rank_metrics
 from training.progress import Step
 from training.recipes.closed_form import add, complete_rows, solve_positive
-from training.recipes.trained import Job
+from training.recipes.thaw_numbers import ThawNumbers
+from training.recipes.trained import Job, spread_judges
 from training.recipes.view_kernels import ViewKernels
 
 RIDGES = (2.0, 1.0, 4.0, 0.5, 8.0)
@@ -50,9 +52,11 @@ class Choice:
     picture: float
 
 
-def settings(items: ViewItems) -> list[Choice]:
-    """All that are tried."""
-    return [Choice(ridge, picture) for picture in (PICTURES if items.picture is not None else (1.0,)) for ridge in RIDGES]
+def settings(items: ViewItems, numbers: ThawNumbers) -> list[Choice]:
+    """All that are tried: what is set, and of the rest everything."""
+    pictures = [1.0] if items.picture is None else [numbers.picture] if numbers.picture else PICTURES
+    ridges = [numbers.ridge] if numbers.ridge else RIDGES
+    return [Choice(ridge, picture) for picture in pictures for ridge in ridges]
 
 
 class Foresight:
@@ -67,6 +71,7 @@ class Foresight:
         self.rows = complete_rows(job.cold.features, items.positions)
         """Of the validation items, those that have all that the view reads."""
         self._likes = job.cold.likes[:, self.rows]
+        self._judges = spread_judges(self._likes, _USERS)
         self._ids = [job.cold.item_ids[int(row)] for row in self.rows]
         kernels = ViewKernels(items.mixture, items.encodings, items.landmarks)
         self._known = kernels.whole(items.landmarks)
@@ -81,23 +86,23 @@ class Foresight:
         return np.asarray(_weighted(self._new, self._picture, choice.picture) @ solution, np.float32)
 
     def ndcg(self, users: FloatArray, foreseen: FloatArray) -> float:
-        """NDCG@20 of some users, evenly spread, by their (U, F) tastes and the items' (C, F + 1)."""
-        looked = np.linspace(0, len(users) - 1, min(len(users), _USERS)).astype(np.intp)
+        """NDCG@20 of some users who like any, evenly spread, by all users' (U, F) tastes and the items' (C, F + 1)."""
+        looked = self._judges
         spread = np.cov(foreseen[:, :-1].T, bias=True).reshape(users.shape[1], -1).astype(np.float32)
         placed = place_users(users[looked], _POPULARITY, spread)
         values = rank_metrics(placed, foreseen, self._ids, self._likes[looked]).values["ndcg@20"]
         return float(values.mean()) if len(values) else 0.0
 
 
-def choose_kernel(items: ViewItems, foresight: Foresight, users: FloatArray, advance: Step) -> Choice:
+def choose_kernel(choices: Sequence[Choice], foresight: Foresight, users: FloatArray, advance: Step) -> Choice:
     """
-    Tries every setting; one must be better than those before it by a margin.
+    Tries every setting, where there are several; one must be better than those before it by a margin.
 
     Args:
         users: (U, F) tastes.
     """
-    best, top = settings(items)[0], -1.0
-    for choice in settings(items) if len(foresight.rows) else []:
+    best, top = choices[0], -1.0
+    for choice in choices if len(choices) > 1 and len(foresight.rows) else []:
         found = foresight.ndcg(users, foresight.embed(choice))
         if found > top + MARGIN:
             best, top = choice, found

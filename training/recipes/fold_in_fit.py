@@ -123,9 +123,10 @@ def _ridge(inputs: NDArray[np.floating], outputs: NDArray[np.floating], shrinkag
 
 def _within(likes: sp.csr_array, tastes: FloatArray, counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """(F, F): the covariance of taste within an audience, pooled over all likes."""
+    tastes = tastes.astype(np.float64)  # rounding less finely is more than what little some directions have
     deeds = np.asarray(likes.sum(axis=1), np.float64).ravel()
     around = (tastes * deeds[:, None]).T @ tastes
-    sums = (likes.T @ tastes).astype(np.float64)
+    sums = likes.T @ tastes
     middle = (sums / np.maximum(counts, 1)[:, None]).T @ sums
     free = max(1.0, counts.sum() - (counts > 0).sum())
     pooled = (around - middle) / free

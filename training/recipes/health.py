@@ -9,6 +9,7 @@ import torch
 from model.config import MamexConfig, ViewConfig
 from model.features import Features
 from model.mamex import Mamex, MamexOutput
+from training.recipes.embed import readable_rows
 
 _CHUNK = 512
 LEAST_ENTROPY = 0.2
@@ -26,7 +27,7 @@ def mixture_health(mamex: Mamex, features: Features) -> dict[str, Any]:
 
     The balance loss sees only mean soft weights; an item's own entropy and the hard load show what it cannot.
     """
-    features = features.take(np.flatnonzero(mamex.views_present(torch.from_numpy(features.present)).any(dim=1).numpy()))
+    features = features.take(readable_rows(mamex, features))
     outputs = [_forward(mamex, features.take(slice(at, at + _CHUNK))) for at in range(0, len(features), _CHUNK)]
     present = np.concatenate([output.present.cpu().numpy() for output in outputs])
     gate = np.concatenate([output.log_gate.exp().cpu().numpy() for output in outputs])

@@ -4,13 +4,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from model.config import LensConfig, MamexConfig, ViewConfig
 from model.content import FloatArray
-from model.features import Features
 from model.losses import (
     Pairs,
     WarmItems,
@@ -23,6 +21,7 @@ from model.losses import (
 from model.mamex import Mamex, MamexOutput
 from training.errors import BadConfig
 from training.loop import EarlyStopping
+from training.recipes.embed import embed_all
 from training.recipes.fold_in_fit import fit_from_embeddings
 from training.recipes.health import mixture_health
 from training.recipes.trained import Job, Trained
@@ -52,6 +51,8 @@ class PaperNumbers:
             raise BadConfig(f"top_k is {self.top_k}: it must be from 1 to the number of experts, {self.experts}")
         if min(self.width, self.batch, self.epochs, self.patience) < 1 or not 0 <= self.modality_dropout < 1:
             raise BadConfig("paper needs width, batch, epochs and patience of 1 or more, and modality_dropout in [0, 1)")
+        if self.rate < 0 or self.user_spread < 0:
+            raise BadConfig("rate and user_spread must be 0 or more")
 
 
 class _Run(nn.Module):
@@ -144,16 +145,6 @@ def drop_modalities(present: Tensor, probability: float) -> Tensor:
     order = torch.rand(present.shape, device=present.device).masked_fill(~present, -math.inf)
     saved = nn.functional.one_hot(order.argmax(dim=1), present.shape[1]).bool()
     return torch.where(lost[:, None], saved & present, kept)
-
-
-@torch.inference_mode()
-def embed_all(mamex: Mamex, features: Features, chunk: int = 1024) -> FloatArray:
-    """(I, D) embeddings of many items, with dropout off."""
-    training, device = mamex.training, next(mamex.parameters()).device
-    mamex.eval()
-    parts = [mamex(*features.take(slice(at, at + chunk)).tensors(device)) for at in range(0, len(features), chunk)]
-    mamex.train(training)
-    return np.concatenate([_numpy(part.embedding) for part in parts])
 
 
 def _take(output: MamexOutput, rows: Tensor) -> MamexOutput:

@@ -65,19 +65,21 @@ class Stage:
 
 
 class RankingFit:
-    """Trains stage after stage on the same episodes, each until cold validation gets no better."""
+    """Trains stage after stage on the same episodes, and leaves each at the epoch that ranked cold validation best."""
 
     def __init__(
         self, job: Job, episodes: Sequence[Episode], audience: Audience, numbers: ThawNumbers, random: np.random.Generator
     ) -> None:
         self._job, self._episodes, self._audience, self._numbers, self._random = job, episodes, audience, numbers, random
+        self._once = episodes[: min(numbers.folds, len(job.warm.item_ids))]
+        """Those of the first part, in which each item is held out once."""
 
     def run(self, stage: Stage, advance: Step) -> None:
-        """Trains one stage, and leaves it where cold validation was best."""
+        """Trains one stage."""
         scorer_group = {"params": stage.scorer.parameters(), "lr": self._numbers.scorer_rate}
         optimiser = torch.optim.Adam([*stage.groups, scorer_group], betas=(0.9, 0.99))
         together = nn.ModuleList([stage.module, stage.scorer])
-        stopping = EarlyStopping(stage.epochs)
+        stopping = EarlyStopping(patience=stage.epochs)  # every epoch is run
         for _ in range(stage.epochs):
             learn(
                 self._episodes,
@@ -96,7 +98,7 @@ class RankingFit:
     def foresee(self, embed: Embed) -> tuple[NDArray[np.intp], FloatArray]:
         """(H,) rows of warm items and their (H, D) embeddings, each from the episode of the first part that held it out."""
         rows, embeddings = [], []
-        for episode in self._episodes[: self._numbers.folds]:
+        for episode in self._once:
             there, embedded = embed(episode)
             rows.append(episode.items[there.numpy()])
             embeddings.append(embedded.numpy())
@@ -140,7 +142,7 @@ class RankingFit:
         users = torch.from_numpy(
             place_users(self._audience.teacher.users, whole.scorer.popularity.item(), self.spread(whole.embed))
         )
-        found = [complete(episode) for episode in self._episodes[: self._numbers.folds]]
+        found = [complete(episode) for episode in self._once]
         return measure_strengths(torch.cat([views for views, _ in found]), torch.cat([fused for _, fused in found]), users)
 
     @torch.no_grad()

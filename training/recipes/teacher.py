@@ -10,6 +10,9 @@ from scipy.sparse.linalg import svds
 
 from model.content import FloatArray
 
+_LEAST = 1e-3
+"""Of a singular value, beside the largest one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
@@ -51,9 +54,8 @@ def fit_teacher(likes: sp.csr_array, *, factors: int, damping: float, restore: f
     popularity = np.asarray(likes.sum(axis=0), np.float64).ravel() + 1
     damped = likes @ sp.diags_array(popularity**-damping)
     left, sizes, right = _truncated_svd(damped.astype(np.float64), factors)
-    order = np.argsort(-sizes)
-    sign = np.sign(right[order].sum(axis=1) + 1e-12)  # ARPACK leaves the signs open
-    left, sizes, right = left[:, order] * sign, np.maximum(sizes[order], 1e-9), right[order] * sign[:, None]
+    sign = np.sign(right.sum(axis=1) + 1e-12)  # ARPACK leaves the signs open
+    left, right = left * sign, right * sign[:, None]
     scale = np.sqrt(len(left))  # users' coordinates of mean square 1, whatever their number
     items = popularity[:, None] ** restore * right.T * sizes / scale
     typical = np.log(popularity).mean()
@@ -75,16 +77,19 @@ def fit_teacher(likes: sp.csr_array, *, factors: int, damping: float, restore: f
 
 
 def _truncated_svd(matrix: sp.csr_array, factors: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """The largest singular vectors and values, as many as asked for or as there are."""
+    """
+    The largest singular vectors and values, in falling order: as many as asked for, or as say anything.
+
+    A like moves a user by a value's inverse, so that what is next to nothing would drown all else.
+    """
     if min(matrix.shape) <= factors + 1:  # ARPACK finds only fewer than all
         left, sizes, right = np.linalg.svd(matrix.toarray(), full_matrices=False)
-        kept = np.flatnonzero(sizes > 1e-9)[:factors]
-        return left[:, kept], sizes[kept], right[kept]
-    start = np.ones(min(matrix.shape))  # a fixed start: the same factors in every run
-    found: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] = svds(
-        matrix, k=factors, v0=start, solver="arpack"
-    )
-    return found
+    else:
+        start = np.ones(min(matrix.shape))  # a fixed start: the same factors in every run
+        left, sizes, right = svds(matrix, k=factors, v0=start, solver="arpack")
+    order = np.argsort(-sizes, kind="stable")[:factors]
+    kept = order[sizes[order] > _LEAST * sizes.max()]
+    return left[:, kept], sizes[kept], right[kept]
 
 
 def pad(columns: FloatArray, width: int) -> FloatArray:

@@ -45,7 +45,7 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
     """
     Fits the teacher, then the experts in closed form, then heads, routers and gate on episodes.
 
-    Everything is fitted on warm items; those held out for validation say only when to stop.
+    Everything is fitted on warm items; those held out for validation say which kernels and which epoch are kept.
     """
     torch.manual_seed(job.seed)
     random = np.random.default_rng(job.seed)
@@ -152,9 +152,12 @@ def _add_likeness(job: Job, teacher: Teacher, items: ViewItems, kernels: ViewKer
 def _choose_kernels(job: Job, placed: list[ViewItems], teacher: Teacher, numbers: ThawNumbers) -> list[Choice]:
     """Each view's ridge and picture's weight: those that are set, or those that rank validation items best."""
     targets = np.column_stack([teacher.items, teacher.popularity])
-    with job.reporter.step("fitting experts", sum(len(settings(items)) for items in placed)) as advance:
-        found = [choose_kernel(items, Foresight(job, items, targets[items.rows]), teacher.users, advance) for items in placed]
-    return [Choice(numbers.ridge or choice.ridge, numbers.picture or choice.picture) for choice in found]
+    tried = [settings(items, numbers) for items in placed]
+    with job.reporter.step("fitting experts", sum(map(len, tried))) as advance:
+        return [
+            choose_kernel(choices, Foresight(job, items, targets[items.rows]), teacher.users, advance)
+            for items, choices in zip(placed, tried, strict=True)
+        ]
 
 
 def _weigh_picture(items: ViewItems, choice: Choice) -> ViewKernels:

@@ -47,5 +47,11 @@ class ThawNumbers:
             raise BadConfig("thaw needs width, folds and landmarks of 2 or more, parts, users and vocabulary of 1 or more")
         if not 0 <= self.likeness < 1 or self.likeness_weight < 0:
             raise BadConfig("likeness must be 0 or more and less than 1, and likeness_weight 0 or more")
+        if min(self.ridge, self.picture, self.damping, self.prior_weight) < 0:
+            raise BadConfig("ridge, picture, damping and prior_weight must be 0 or more")
+        if min(self.head_rate, self.router_rate, self.scorer_rate, self.gate_rate) < 0:
+            raise BadConfig("head_rate, router_rate, scorer_rate and gate_rate must be 0 or more")
+        if min(self.head_epochs, self.gate_epochs) < 1:
+            raise BadConfig("head_epochs and gate_epochs must be 1 or more: a rate of 0 leaves out what it would learn")
         if not 0 < self.gate_start < 0.5:
             raise BadConfig(f"gate_start is {self.gate_start}: it must lie between 0 and 0.5")

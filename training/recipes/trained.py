@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from model.config import ModalityConfig
 from model.content import FloatArray
@@ -36,9 +38,15 @@ class Job:
         return tuple(ModalityConfig(name, spec.dim, spec.sparse) for name, spec in self.specs.items())
 
     def judge(self, users: FloatArray, items: FloatArray) -> dict[str, float]:
-        """Mean metrics on the held-out cold items, over all users or `JUDGES` of them; selection goes by `ndcg@20`."""
-        looked = np.linspace(0, len(users) - 1, min(len(users), JUDGES)).astype(np.intp)
+        """Mean metrics on the held-out cold items, over users who like any, `JUDGES` at most; selection goes by `ndcg@20`."""
+        looked = spread_judges(self.cold.likes, JUDGES)
         return rank_metrics(users[looked], items, self.cold.item_ids, self.cold.likes[looked]).means()
+
+
+def spread_judges(likes: sp.csr_array, most: int) -> NDArray[np.intp]:
+    """Rows of the users who like anything, or so many of them, evenly spread; others have nothing to judge by."""
+    rows = np.flatnonzero(np.diff(likes.indptr))
+    return np.asarray(rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(np.intp)], np.intp)
 
 
 @dataclass(frozen=True, slots=True)

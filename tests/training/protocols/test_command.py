@@ -2,15 +2,24 @@
 
 import json
 import math
+import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from model.encoders.choose import make_encoder
+from model.encoders.picture import decode_image
+from model.features import row_to_bytes
+from model.plain.kept_features import KeptFeatures, write_features
 from tests.conftest import HASHED
+from tests.fakes import draw_jpeg
 from training.__main__ import main
+from training.progress import SilentReporter
 from training.protocols import new_users, thawing
+from training.protocols.run import ProtocolConfig, open_arena
 
 
 class Command:
@@ -95,6 +104,59 @@ def test_every_protocol_measures(command: Command, tmp_path: Path, monkeypatch: 
         assert all(is_interval(value) for value in row.values() if isinstance(value, dict))
 
 
+def shop(folder: Path, row: Callable[[int], dict[str, str]]) -> Path:
+    """Thirty items and who likes them."""
+    folder.mkdir(parents=True)
+    draws = random.Random(0)
+    items = [{"item_id": f"i{at}", **row(at)} for at in range(30)]
+    likes = [{"user_id": f"u{user}", "item_id": f"i{draws.randrange(30)}"} for user in range(20) for _ in range(8)]
+    (folder / "items.jsonl").write_text("\n".join(map(json.dumps, items)))
+    (folder / "interactions.jsonl").write_text("\n".join(map(json.dumps, likes)))
+    return folder
+
+
+def pictured(folder: Path, at: int) -> dict[str, str]:
+    (folder.parent / f"{at}.jpg").write_bytes(draw_jpeg(at))
+    return {"image": f"../{at}.jpg"}
+
+
+@pytest.mark.slow
+def test_a_method_that_cannot_learn_from_pictures_alone_is_left_out(command: Command, tmp_path: Path) -> None:
+    folder = shop(tmp_path / "shop", lambda at: pictured(tmp_path / "shop", at))
+    out = tmp_path / "results" / "rows.json"
+
+    status, _, said = command(
+        f"--data={folder}", "--protocol=cold-only", "--seeds=1", "--methods=mean profile,thaw: one expert,random", f"--json={out}"
+    )
+
+    assert status == 0, said
+    assert [row["name"] for row in rows_of(out)] == ["mean profile", "random"]
+    assert "thaw: one expert is left out: no modality is present" in said
+
+
+def test_nothing_is_removed_from_items_that_have_words_alone(command: Command, tmp_path: Path) -> None:
+    folder = shop(tmp_path / "shop", lambda at: {"title": f"word{at % 5} thing{at % 3}"})
+
+    status, _, said = command(f"--data={folder}", "--protocol=missing", "--seeds=1")
+
+    assert status == 1
+    assert said.strip().splitlines()[-1] == "error: `missing` removes words or pictures, and these items have text alone"
+
+
+def test_pictures_that_an_export_holds_as_features_are_seen(demo_folder: Path, feature_cache: Path, tmp_path: Path) -> None:
+    folder = shop(tmp_path / "shop", lambda at: {"title": f"word{at % 5}", "has_features": "yes"})
+    encoder = make_encoder(HASHED["image"], "cpu")
+    pixels = encoder.encode([decode_image(draw_jpeg(at)) for at in range(30)])
+    write_features(
+        folder,
+        (KeptFeatures(f"i{at}", "image", encoder.spec.fingerprint, "", row_to_bytes(pixels, at)) for at in range(30)),
+    )
+
+    arena = open_arena(ProtocolConfig("mixed", folder, encoders=HASHED, cache=feature_cache), SilentReporter())
+
+    assert arena.features.present.all()
+
+
 @pytest.mark.slow
 def test_too_few_likes_to_thaw_is_one_sentence(command: Command, tmp_path: Path) -> None:
     """No item of the small demo has 100 likes."""
@@ -115,6 +177,9 @@ def test_too_few_likes_to_thaw_is_one_sentence(command: Command, tmp_path: Path)
         (("--protocol=mixed", "--seeds=0"), "error: a protocol needs one split or more, "),
         ((), "error: give either --checkpoint or --protocol"),
         (("--protocol=mixed", "--checkpoint=here"), "error: give either --checkpoint or --protocol"),
+        (("--protocol=mixed", "--device=cpu"), "error: --device means nothing here: it is for --checkpoint"),
+        (("--checkpoint=here", "--seeds=2"), "error: --seeds means nothing here: it is for --protocol"),
+        (("--protocol=cold-only", "--methods=,"), "error: name one method or more, of thaw, "),
     ],
 )
 def test_what_cannot_be_asked_is_one_sentence(

@@ -1,0 +1,29 @@
+"""Many items' embeddings at once, those of which a network can read nothing among them."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model.content import FloatArray
+from model.features import Features
+from model.mamex import Mamex
+
+
+def readable_rows(mamex: Mamex, features: Features) -> NDArray[np.intp]:
+    """Rows of the items that have all that some view reads."""
+    rows: NDArray[np.intp] = np.flatnonzero(mamex.views_present(torch.from_numpy(features.present)).any(dim=1).numpy())
+    return rows
+
+
+@torch.inference_mode()
+def embed_all(mamex: Mamex, features: Features, chunk: int = 1024) -> FloatArray:
+    """(I, D) embeddings, with dropout off; zeros for an item of which the network can read nothing."""
+    training, device = mamex.training, next(mamex.parameters()).device
+    mamex.eval()
+    embeddings = np.zeros((len(features), mamex.config.width), np.float32)
+    rows = readable_rows(mamex, features)
+    for at in range(0, len(rows), chunk):
+        some = rows[at : at + chunk]
+        embeddings[some] = mamex(*features.take(some).tensors(device)).embedding.cpu().numpy()
+    mamex.train(training)
+    return embeddings
