@@ -9,6 +9,7 @@ each redirect. Size and time are bounded.
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
@@ -23,6 +24,7 @@ Resolve: TypeAlias = Callable[[str], Sequence[str]]
 """A host's name to its addresses; OSError where it has none. Runs in a thread."""
 
 _ADDRESSES_TRIED = 3
+_RESOLVERS = 8
 _REDIRECTS = (301, 302, 303, 307, 308)
 _HEADERS = {"User-Agent": "thaw", "Accept": "image/jpeg, image/png, image/webp", "Accept-Encoding": "identity"}
 
@@ -69,6 +71,8 @@ class ImageFetcher:
             resolve, transport: stand-ins for the system's resolver and for the network.
         """
         self._policy, self._resolve = policy, resolve
+        # Of its own: a resolver that hangs outlasts every timeout, and must not hold up what else needs a thread.
+        self._resolvers = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolve")
         # A kept connection is found again by its address, and another host may share that: each is used once.
         once = httpx.Limits(max_keepalive_connections=0)
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))  # they would be kept by address, too
@@ -90,6 +94,7 @@ class ImageFetcher:
     async def close(self) -> None:
         """Lets the connections go."""
         await self._http.aclose()
+        self._resolvers.shutdown(wait=False, cancel_futures=True)
 
     async def fetch(self, url: str) -> bytes:
         """The bytes of the picture at a URL: what begins like a JPEG, PNG or WebP and is not over the policy's size."""
@@ -116,7 +121,7 @@ class ImageFetcher:
         if not self._policy.allows(host):
             raise ImageUrlRefused(host, f"only these hosts are asked: {', '.join(self._policy.hosts or ()) or 'none'}")
         try:
-            addresses = await asyncio.to_thread(self._resolve, host)
+            addresses = await asyncio.get_running_loop().run_in_executor(self._resolvers, self._resolve, host)
         except (OSError, UnicodeError) as error:
             raise ImageFetchFailed(host, "the host's name has no address") from error
         if not addresses:

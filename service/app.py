@@ -37,7 +37,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         watch.cancel()
         await live.close()
 
-    app = _with_routes(FastAPI(title="Thaw", summary=SUMMARY, lifespan=lifespan))
+    app = _with_routes(FastAPI(title="Thaw", summary=SUMMARY, lifespan=lifespan, redoc_url=None))
     app.state.live, app.state.keys, app.state.metrics_open = live, read_keys(settings), settings.metrics_open
     add_handlers(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds)

@@ -27,8 +27,12 @@ class Catalogue:
 
     def __init__(self, space: Space, index: Index, ledger: Ledger) -> None:
         self.space, self.index, self.ledger = space, index, ledger
-        self.unplaced = 0
-        """Items that cannot be served: their features are of encoders that this checkpoint does not read."""
+        self._unplaced: set[str] = set()
+
+    @property
+    def unplaced(self) -> int:
+        """How many items cannot be served: their features are of encoders that this checkpoint does not read."""
+        return len(self._unplaced)
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Brings the index to where the store is; called in commit order, by one thread at a time."""
@@ -36,6 +40,8 @@ class Catalogue:
             self.ledger.apply(changes)
             of_items = [change for change in changes if isinstance(change, (Put, Deleted))]
             last = {change.item.item_id if isinstance(change, Put) else change.item_id: change for change in of_items}
+            self._unplaced -= last.keys()
+            self._unplaced |= {name for name, one in last.items() if isinstance(one, Put) and one.item.embedding is None}
             entries = {item_id: self._entry_of(change) for item_id, change in last.items()}
             self.index.remove([item_id for item_id, entry in entries.items() if entry is None])
             self.index.put(entry for entry in entries.values() if entry is not None)
@@ -67,7 +73,7 @@ class Catalogue:
         """
         for items in store.without_embedding(self.space.version):
             placed = self._placed(items)
-            self.unplaced += sum(item.embedding is None for item in placed)
+            self._unplaced.update(item.item_id for item in placed if item.embedding is None)
             store.put_embeddings(placed)
             advance(len(items))
 

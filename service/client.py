@@ -99,7 +99,7 @@ class Client:
         for attempt in range(self._tries):
             lines = b"\n".join(json.dumps(items[at]).encode() for at in waiting)
             answer = self._send("POST", "/items/batch", content=lines, headers={"Content-Type": "application/x-ndjson"})
-            for at, line in zip(waiting, _checked(answer).text.splitlines(), strict=True):
+            for at, line in zip(waiting, _checked(answer).content.strip().split(b"\n"), strict=True):
                 results[at] = json.loads(line)
             waiting = [at for at in waiting if results[at]["status"] == 429]
             if not waiting or attempt == self._tries - 1:

@@ -61,6 +61,10 @@ class NamedColumns(Columns):
         """The name of a row."""
         return self._names[row]
 
+    def get_name(self, row: int) -> str | None:
+        """The name of a row, or None where it has none any more."""
+        return self._names.get(row)
+
     def names(self) -> dict[int, str]:
         """All names by their rows."""
         return dict(self._names)

@@ -22,6 +22,7 @@ ProjectError (model/errors.py)
     ├── Overloaded                a queue is full: try again
     ├── Closing                   the service is stopping
     ├── StoreUnavailable          the store cannot write or read
+    ├── OutOfStep                 the index did not follow the store: only a restart mends that
     ├── StoreInUse                another process serves from this store
     └── SettingsError             a THAW_ variable has a bad value
 """
@@ -83,9 +84,9 @@ class BodyTooLarge(ServiceError):
 
     field = "body"
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, whose: str = "THAW_MAX_BODY_BYTES") -> None:
         self.limit = limit
-        super().__init__(f"the body is over the limit of {limit:,} bytes (THAW_MAX_BODY_BYTES)")
+        super().__init__(f"the body is over the limit of {limit:,} bytes ({whose})")
 
 
 class BodyTooSlow(ServiceError):
@@ -216,6 +217,15 @@ class StoreUnavailable(ServiceError):
         super().__init__(f"the store does not answer: {reason}")
 
 
+class OutOfStep(ServiceError):
+    """Something is in the store that the index could not take in; lists may be wrong."""
+
+    retry_after_seconds = 5
+
+    def __init__(self) -> None:
+        super().__init__("the index did not follow the store, as the log says: restart the service, which builds it anew")
+
+
 class StoreInUse(ServiceError):
     """Another process holds the store."""
 
@@ -266,6 +276,7 @@ PROBLEMS: dict[type[ProjectError], Problem] = {
     Overloaded: Problem(429, "overloaded", "Too many requests wait already"),
     Closing: Problem(503, "closing", "The service is stopping"),
     StoreUnavailable: Problem(503, "store-unavailable", "The store does not answer"),
+    OutOfStep: Problem(503, "out-of-step", "The index did not follow the store"),
     StoreInUse: Problem(503, "store-in-use", "The store is in use"),
     SettingsError: Problem(500, "bad-setting", "A setting has a bad value"),
     ServiceError: Problem(500, "internal", "Something went wrong here"),

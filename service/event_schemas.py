@@ -4,10 +4,10 @@ import time
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, model_validator
 
 from model.event_types import RATING
-from service.schemas import Id
+from service.schemas import Body, Id
 from service.store.event_records import NewEvent
 
 MAX_EVENTS = 1000
@@ -31,10 +31,8 @@ def _check_moment(moment: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, BeforeValidator(_require_words), AfterValidator(_check_moment)]
 
 
-class EventBody(BaseModel):
+class EventBody(Body):
     """Something that a user did with an item. Neither needs to be known here yet."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     event_id: Id = Field(description="Your id of it; what comes again under the same one counts once.", examples=["order-7-1"])
     user_id: Id = Field(description="Who did it: 1 to 256 bytes of UTF-8.", examples=["anna"])

@@ -1,12 +1,19 @@
 """Filters on attributes, as requests write them."""
 
 import math
+import sys
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from service.index.where import Between, Condition, OneOf, Where
-from service.schemas import check_words
+from service.schemas import Body, at_most, check_words
 
 _BOUNDS = ("gte", "gt", "lte", "lt")
 _OPERATORS = ("equals", "any_of", *_BOUNDS)
@@ -17,10 +24,8 @@ _Values = Annotated[Any, WithJsonSchema({"type": "array", "items": _SCALAR, "min
 _Bound = Annotated[Any, WithJsonSchema({"type": "number"})]
 
 
-class AttributeCondition(BaseModel):
+class AttributeCondition(Body):
     """What an attribute must be: `equals`, or `any_of`, or within bounds; bounds may be combined."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     attribute: Annotated[str, AfterValidator(check_words)] = Field(description="Its name.", examples=["price"])
     equals: _Value = Field(
@@ -40,7 +45,7 @@ class AttributeCondition(BaseModel):
             return fields
         unknown = [name for name in fields if name != "attribute" and name not in _OPERATORS]
         if unknown:
-            _refuse(fields.get("attribute"), f"there is no operator `{unknown[0]}`; {', '.join(_OPERATORS)} are accepted")
+            _refuse(fields.get("attribute"), f"there is no operator {str(unknown[0])!r}; {', '.join(_OPERATORS)} are accepted")
         return fields
 
     @model_validator(mode="after")
@@ -50,7 +55,7 @@ class AttributeCondition(BaseModel):
         if not given or (len(given) > 1 and len(bounds) != len(given)):
             _refuse(self.attribute, "give `equals`, or `any_of`, or bounds among `gte`, `gt`, `lte` and `lt`")
         for name in bounds:
-            if not _is_number(getattr(self, name)):
+            if not _is_bound(getattr(self, name)):
                 _refuse(self.attribute, f"`{name}` takes a finite number, not {getattr(self, name)!r}")
         if "equals" in given and not _is_scalar(self.equals):
             _refuse(self.attribute, "`equals` takes a string, a finite number, true, false or null")
@@ -67,18 +72,16 @@ class AttributeCondition(BaseModel):
         return Between(self.attribute, self.gte, self.gt, self.lte, self.lt)
 
 
-_Conditions = Annotated[tuple[AttributeCondition, ...], Field(max_length=_MOST_CONDITIONS)]
+_Conditions = Annotated[tuple[AttributeCondition, ...], Field(max_length=_MOST_CONDITIONS), at_most(_MOST_CONDITIONS)]
 
 
-class AttributeFilter(BaseModel):
+class AttributeFilter(Body):
     """
     Which items a list may have, by their attributes. Lists are as long and as good as if no other item were there.
 
     `should` is a condition, not a wish: at least one of it must hold, also beside `must` (as in Qdrant; in
     Elasticsearch's words, `minimum_should_match` is 1).
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     must: _Conditions = Field((), description="All of these hold.")
     should: _Conditions = Field((), description="At least one of these holds, where there are any.")
@@ -122,6 +125,10 @@ def _refuse(attribute: object, reason: str) -> None:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf
+
+
+def _is_bound(value: object) -> bool:
+    return _is_number(value) and -sys.float_info.max <= value <= sys.float_info.max  # type: ignore[operator]  # JSON's integers have no limit
 
 
 def _is_scalar(value: object) -> bool:

@@ -2,22 +2,20 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StrictBool, model_validator
 
 from service.drafts import ItemChanges
-from service.schemas import Moment, ProblemAnswer, Words, check_attributes
+from service.schemas import Body, Moment, ProblemAnswer, Words, at_most, check_attributes
 
 MAX_BATCH_ITEMS = 1000
 
 
-class ItemPatch(BaseModel):
+class ItemPatch(Body):
     """What shall be different about an item; what is left out stays as it is."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: Words = Field("", max_length=1000, description="Its new name.")
     text: Words = Field("", max_length=100_000, description="What is said of it now.")
-    attributes: Annotated[dict[str, Any], AfterValidator(check_attributes)] = Field(
+    attributes: Annotated[dict[str, Any], AfterValidator(check_attributes), at_most(1000)] = Field(
         default_factory=dict,
         description="Merged into what it has; null removes one. At most 100 remain.",
         examples=[{"price": 9.5, "season": None}],

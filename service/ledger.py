@@ -113,14 +113,19 @@ class Ledger(LedgerTables):
         Returns:
             What the index is to hold of these items; of none while users are being spread.
         """
-        rows: list[int] = []
+        taken: list[int] = []
         if self._stale_users:
             self._refresh(self._take_users())
         if not self._stale_users or len(self._stale_items) >= _ITEMS_AT_ONCE:
-            rows = [row for row in take_first(self._stale_items, _ITEMS_AT_ONCE) if self._items["known"][row]]
+            taken = take_first(self._stale_items, _ITEMS_AT_ONCE)
         if not self._stale_users and not self._stale_items:
             self.changed.clear()
-        return self._served([self._items.name(row) for row in rows], np.array(rows, np.int64), self._items["anchor"][rows])
+        rows = [row for row in taken if self._items["known"][row]]
+        served = self._served([self._items.name(row) for row in rows], np.array(rows, np.int64), self._items["anchor"][rows])
+        for row in taken:
+            if not len(self._pairs.of_item(row)):  # nobody had to do with it after all
+                self._items.drop(row)
+        return served
 
     def _served(self, item_ids: Sequence[str], rows: Rows, anchors: FloatArray) -> Served:
         evidence, thawing = evidence_of(self._items, rows), self._space.thawing
@@ -137,11 +142,15 @@ class Ledger(LedgerTables):
     def _write_pair(self, pair: Pair, events: Sequence[KeptEvent], items: Mapping[str, KnownItem]) -> None:
         user, item = self._users.row(pair[0]), self._items.row(pair[1])
         row = None if user is None or item is None else self._pairs.find(user, item)
-        if row is None and not events:
-            return
-        if user is None or item is None or row is None:
-            user, item, row = self._add_pair(pair, items)
+        if row is None and events:
+            row = self._add_pair(pair, items)
+        if row is not None:
+            self._write_row(row, events)
+
+    def _write_row(self, row: int, events: Sequence[KeptEvent]) -> None:
+        """What a pair's events come to now."""
         pairs = self._pairs
+        user, item = int(pairs["user"][row]), int(pairs["item"][row])
         before = (float(pairs["weight"][row]), float(pairs["moment"][row]), int(pairs["events"][row]))
         after = (0.0, 0.0, 0)
         acted = False
@@ -158,8 +167,8 @@ class Ledger(LedgerTables):
             self._users["number"][user] = next(self._numbers)
         self._stale_users[user] = None
 
-    def _add_pair(self, pair: Pair, items: Mapping[str, KnownItem]) -> tuple[int, int, int]:
-        """Rows of a new pair's user and item, and its own."""
+    def _add_pair(self, pair: Pair, items: Mapping[str, KnownItem]) -> int:
+        """A new pair's row."""
         user, item = self._users.row(pair[0]), self._items.row(pair[1])
         if user is None:
             user = self._users.add(pair[0])
@@ -170,7 +179,7 @@ class Ledger(LedgerTables):
             self._place(pair[1], None if found is None else found.anchor)
         row = self._pairs.add(user, item)
         self._pairs["liked"][row] = pair[0] not in self._erased and self._space.liked_in_training(*pair)
-        return user, item, row
+        return row
 
     def _place(self, item_id: str, stored: FloatArray | None) -> None:
         """An item has another anchor, or none: whom it moves moves otherwise from now on."""
@@ -196,8 +205,8 @@ class Ledger(LedgerTables):
         user = self._users.row(user_id)
         if user is not None:
             rows = self._pairs.of_user(user)
-            for item in self._pairs["item"][rows].tolist():
-                self._write_pair((user_id, self._items.name(item)), [], {})
+            for row in rows.tolist():
+                self._write_row(row, [])
             self._pairs["liked"][rows] = False
 
     def _refresh_users(self) -> None:

@@ -68,7 +68,8 @@ class LedgerTables:
             return []
         rows = self._pairs.of_user(user)
         acted = rows[self._pairs["acted"][rows] & (self._pairs["user"][rows] == user)]
-        return [self._items.name(item) for item in self._pairs["item"][acted].tolist()]
+        names = map(self._items.get_name, self._pairs["item"][acted].tolist())  # without the lock one may just have gone
+        return [name for name in names if name is not None]
 
     def likes(self, user_id: str) -> tuple[list[str], FloatArray]:
         """Ids and (H, D) anchors of the items that the user's events say it likes."""

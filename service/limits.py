@@ -4,8 +4,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
+from urllib.parse import unquote_to_bytes
 
-from service.errors import BodyTooLarge, BodyTooSlow
+from service.errors import BodyTooLarge, BodyTooSlow, InvalidField
 from service.problems import answer_error
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -15,7 +16,7 @@ App: TypeAlias = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[N
 
 
 class BodyLimit:
-    """Refuses a body over the limit, by its header or as it comes, and one that comes too slowly."""
+    """Refuses a body over the limit, by its header or as it comes, one that comes too slowly, and a path that names nothing."""
 
     def __init__(self, app: App, max_bytes: int, timeout_seconds: float) -> None:
         self._app, self._max_bytes, self._timeout_seconds = app, max_bytes, timeout_seconds
@@ -23,6 +24,8 @@ class BodyLimit:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+        elif not _is_utf8(scope.get("raw_path") or b""):
+            await answer_error(InvalidField("path", "what stands in it percent-encoded is not UTF-8"))(scope, receive, send)
         elif self._declared(scope) > self._max_bytes:
             await answer_error(BodyTooLarge(self._max_bytes))(scope, receive, send)
         else:
@@ -52,3 +55,14 @@ class BodyLimit:
             return message
 
         return bounded
+
+
+def _is_utf8(path: bytes) -> bool:
+    """Whether it says what it says: what is none would be read as another id, in which no byte is as it was sent."""
+    if b"%" not in path:
+        return True
+    try:
+        unquote_to_bytes(path).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

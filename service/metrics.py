@@ -39,6 +39,7 @@ class Metrics:
         self.degraded_answers = self._counter("thaw_degraded_answers", "Lists made while a cache was out of order.")
         self.index_items = self._gauge("thaw_index_items", "Items that can be recommended.")
         self.cold_items = self._gauge("thaw_index_cold_items", "Cold items among them.")
+        self.out_of_step = self._gauge("thaw_out_of_step", "1 once the index could not follow the store: until a restart.")
         self.unplaced_items = self._gauge("thaw_unplaced_items", "Items in the store that this checkpoint cannot read.")
         self.index_recall = self._gauge(
             "thaw_index_recall", "Share of the best 20 items that the index found, against looking at every row; NaN before."

@@ -42,7 +42,7 @@ class AudienceQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     k: int = Field(100, ge=1, le=10_000, description="How many users at most.")
-    exclude_seen: bool = Field(True, description="Leave out who had the item in training.")
+    exclude_seen: bool = Field(True, description="Leave out who had the item in training, or did more with it than look since.")
 
 
 class AudienceUser(BaseModel):

@@ -13,10 +13,11 @@ Rows = NDArray[np.int64]
 
 
 class Pairs(Columns):
-    """A row a pair; `user` and `item` are rows of theirs."""
+    """A row a pair; `user` and `item` are rows of theirs, `at_user` and `at_item` its places among these' pairs."""
 
     def __init__(self, **kinds: tuple[type, int]) -> None:
-        super().__init__(user=(np.int64, 0), item=(np.int64, 0), **kinds)
+        places: dict[str, tuple[type, int]] = {"at_user": (np.int64, 0), "at_item": (np.int64, 0)}
+        super().__init__(user=(np.int64, 0), item=(np.int64, 0), **places, **kinds)
         self._of_user: defaultdict[int, array[int]] = defaultdict(lambda: array("q"))
         self._of_item: defaultdict[int, array[int]] = defaultdict(lambda: array("q"))
 
@@ -43,15 +44,19 @@ class Pairs(Columns):
         """Takes a row for a pair that has none."""
         row = self.take()
         self["user"][row], self["item"][row] = user, item
-        self._of_user[user].append(row)
-        self._of_item[item].append(row)
+        for members, owner, place in ((self._of_user, user, "at_user"), (self._of_item, item, "at_item")):
+            self[place][row] = len(members[owner])
+            members[owner].append(row)
         return row
 
     def drop(self, row: int) -> None:
-        """Gives a pair's row back."""
+        """Gives a pair's row back, in a time that does not depend on how many its user and its item have."""
         for members, name in ((self._of_user, "user"), (self._of_item, "item")):
-            owner = int(self[name][row])
-            members[owner].remove(row)
+            owner, place = int(self[name][row]), self[f"at_{name}"]
+            last = members[owner].pop()
+            if last != row:
+                members[owner][int(place[row])] = last
+                place[last] = place[row]
             if not members[owner]:
                 del members[owner]
         self.give_back(row)

@@ -52,7 +52,7 @@ class Recommender:
 
     async def _reader(self, user_id: str, wish: Wish) -> Reader:
         user = await self._users.embedding(user_id, fallback=wish.fallback)
-        history = self._users.history(user_id) if wish.explain else None
+        history = await asyncio.to_thread(self._users.history, user_id) if wish.explain else None
         return Reader(user.vector, Origin(user.source, user.space), self._users.seen_by(user_id), history)
 
     async def _reader_or_error(self, user_id: str, wish: Wish) -> Reader | UnknownUser:

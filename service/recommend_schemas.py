@@ -9,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 from model.event_types import RATING
 from service.filters import NO_FILTER, AttributeFilter
 from service.history import Deed
-from service.schemas import STATES, Id, State
+from service.schemas import STATES, Body, Id, State, at_most
 from service.wish import Reason, Wish
 
 MOST_USERS, MOST_EXCLUDED, MOST_EVENTS = 256, 1000, 1000
@@ -35,14 +35,14 @@ _AGE_SCHEMA = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "st
 Age = Annotated[timedelta, BeforeValidator(_read_age), AfterValidator(_check_age), WithJsonSchema(_AGE_SCHEMA)]
 
 
-class _Wishes(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+class _Wishes(Body):
+    model_config = ConfigDict(allow_inf_nan=False)
 
     k: int = Field(20, ge=1, le=500, description="How many items at most.")
     exclude_seen: bool = Field(True, description="Leave out what the user had in training, or did more with than look since.")
     cold_only: bool = Field(False, description="Only items that had no interactions in training: cold and thawing ones.")
     fallback: bool = Field(False, description="Rank for the prior user when this one is unknown, instead of 404.")
-    exclude: tuple[Id, ...] = Field(
+    exclude: Annotated[tuple[Id, ...], at_most(MOST_EXCLUDED)] = Field(
         (), max_length=MOST_EXCLUDED, description=f"Ids of items to leave out, at most {MOST_EXCLUDED}; unknown ones do no harm."
     )
     max_age: Age | None = Field(
@@ -116,10 +116,10 @@ class RecommendQuery(_Wishes):
     )
 
 
-class HistoryEvent(BaseModel):
+class HistoryEvent(Body):
     """Something that somebody did."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
     item_id: Id = Field(description="With which item.")
     event_type: EventType = Field("like", description="What it did; `rating` needs a `value`.")
@@ -143,10 +143,10 @@ class RecommendBody(_Wishes):
     """How to recommend, and to whom: give exactly one of `user_id`, `user_ids` and `history`."""
 
     user_id: Id | None = Field(None, description="The user to recommend to.")
-    user_ids: tuple[Id, ...] | None = Field(
+    user_ids: Annotated[tuple[Id, ...] | None, at_most(MOST_USERS)] = Field(
         None, min_length=1, max_length=MOST_USERS, description=f"Up to {MOST_USERS} users, ranked in one search."
     )
-    history: tuple[HistoryEvent, ...] | None = Field(
+    history: Annotated[tuple[HistoryEvent, ...] | None, at_most(MOST_EVENTS)] = Field(
         None,
         min_length=1,
         max_length=MOST_EVENTS,

@@ -46,6 +46,17 @@ class RedisUserCache:
     def degraded(self) -> bool:
         return self._failed
 
+    async def probe(self) -> None:
+        """While other caches answer, nobody else would find out that Redis is back."""
+        if not self._failed or time.monotonic() < self._resting_until:
+            return
+        try:
+            await self._redis.ping()
+        except (RedisError, OSError, TimeoutError):
+            self._rest()
+        else:
+            self._failed = False
+
     async def get(self, user_id: str) -> bytes | None:
         if time.monotonic() < self._resting_until:
             return None

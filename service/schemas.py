@@ -4,17 +4,19 @@ import base64
 import binascii
 import math
 import re
-import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from model.content import Scalar
 
 MAX_ID_BYTES = 256
 MAX_ATTRIBUTES = 100
 MAX_PICTURES = 8
+_MOST_MEMBERS = 100
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # Unicode's categories Cc and Cs
+_UNKEPT = re.compile("[\x00\ud800-\udfff]")
 
 
 def check_id(value: str) -> str:
@@ -26,9 +28,9 @@ def check_id(value: str) -> str:
     """
     if not value or value in (".", ".."):
         raise ValueError("an id must not be empty, . or ..")
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+    if _CONTROLS.search(value):
         raise ValueError("an id must not hold control characters")
-    if len(value.encode()) > MAX_ID_BYTES:
+    if len(value) > MAX_ID_BYTES or len(value.encode()) > MAX_ID_BYTES:
         raise ValueError(f"an id has at most {MAX_ID_BYTES} bytes of UTF-8")
     return value
 
@@ -40,7 +42,7 @@ def check_words(value: str) -> str:
     Raises:
         ValueError: they hold a NUL or half of a surrogate pair, which no database keeps.
     """
-    if any(character == "\0" or unicodedata.category(character) == "Cs" for character in value):
+    if _UNKEPT.search(value):
         raise ValueError("words must not hold NUL characters or halves of surrogate pairs")
     return value
 
@@ -107,27 +109,52 @@ Moment = Annotated[float, BeforeValidator(read_moment), WithJsonSchema({"type": 
 Base64File = Annotated[bytes, BeforeValidator(read_base64), WithJsonSchema({"type": "string", "format": "base64"})]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=2**26)
+class Body(BaseModel):
+    """What a client sends; one of more members than any has is refused before they are looked at, one by one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _have_few_members(cls, fields: object) -> object:
+        if isinstance(fields, dict) and len(fields) > _MOST_MEMBERS:
+            raise ValueError(f"it has {len(fields):,} members, and no call takes so many")
+        return fields
 
 
-class ItemBody(_Body):
+def at_most(count: int) -> BeforeValidator:
+    """Refuses a longer list, or an object of more members, before anybody looks at what is in it."""
+
+    def check(value: object) -> object:
+        if isinstance(value, (list, dict)) and len(value) > count:
+            raise ValueError(f"it has {len(value):,} entries, and at most {count:,} are taken")
+        return value
+
+    return BeforeValidator(check)
+
+
+Attributes = Annotated[dict[str, Any], AfterValidator(check_attributes), at_most(MAX_ATTRIBUTES)]
+
+
+class ItemBody(Body):
     """One item to ingest. At least one of `title`, `text` and the picture must say something."""
+
+    model_config = ConfigDict(str_max_length=2**26)
 
     item_id: Id = Field(description="Your id of it: 1 to 256 bytes of UTF-8, no control characters.", examples=["mug-17"])
     title: Words = Field("", max_length=1000, description="Its name.", examples=["Sailboat mug"])
     text: Words = Field("", max_length=100_000, description="What is said of it.", examples=["Rope, canvas and salt wind."])
     image_base64: Base64File | None = Field(None, description="Its picture, a JPEG, PNG or WebP file in base64.")
-    images_base64: list[Base64File] = Field(
+    images_base64: Annotated[list[Base64File], at_most(MAX_PICTURES)] = Field(
         default_factory=list, max_length=MAX_PICTURES, description="Several pictures of it; their features are averaged."
     )
     image_url: str | None = Field(
         None, max_length=2000, description="Where its picture is, https; only hosts that THAW_IMAGE_HOSTS names are asked."
     )
-    image_urls: list[Annotated[str, Field(max_length=2000)]] = Field(
+    image_urls: Annotated[list[Annotated[str, Field(max_length=2000)]], at_most(MAX_PICTURES)] = Field(
         default_factory=list, max_length=MAX_PICTURES, description="Several of them; at most 8 pictures in all."
     )
-    attributes: Annotated[dict[str, Any], AfterValidator(check_attributes)] = Field(
+    attributes: Attributes = Field(
         default_factory=dict,
         description="Flat: strings, finite numbers, booleans, null; at most 100.",
         examples=[{"price": 12.5}],
@@ -146,7 +173,7 @@ class ItemBody(_Body):
         return (*(() if self.image_url is None else (self.image_url,)), *self.image_urls)
 
 
-class PageQuery(_Body):
+class PageQuery(Body):
     """Which part of the catalogue."""
 
     limit: int = Field(100, ge=1, le=1000, description="How many items at most.")

@@ -173,7 +173,7 @@ class Swapper:
             catalogue.follow(service.store, shared.feed.take_notes())
             _settle(catalogue)
             write_active(service.store, active)  # the last step that can fail
-            service.store.space = space.version
+            service.store.space, service.store.is_ahead = space.version, False  # all of this index comes from the store
             shared.feed.follower = catalogue.apply
             shared.ingestor.serve(space)
             shared.metrics.serve_space(space.version, space.manifest.recipe)

@@ -21,6 +21,10 @@ class UserCache(Protocol):
         """Whether it is out of order: answers stay right and come slower."""
         ...
 
+    async def probe(self) -> None:
+        """Looks whether it is in order again, where it was not."""
+        ...
+
     async def get(self, user_id: str) -> bytes | None: ...
 
     async def put(self, user_id: str, value: bytes) -> None: ...
@@ -38,6 +42,9 @@ class LocalUserCache:
     """In this process, the least recently used ones forgotten first."""
 
     degraded = False
+
+    async def probe(self) -> None:
+        pass
 
     def __init__(self, size: int) -> None:
         self._size = size

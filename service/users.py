@@ -46,6 +46,11 @@ class Users:
         """Whether a cache is out of order."""
         return any(cache.degraded for cache in self._caches)
 
+    async def probe(self) -> None:
+        """Asks caches that were out of order whether they still are."""
+        for cache in self._caches:
+            await cache.probe()
+
     async def embedding(self, user_id: str, *, fallback: bool) -> UserEmbedding:
         """
         Args:

@@ -1,10 +1,11 @@
 """From a picture's file to pixels, within bounds, the same way in training and serving."""
 
 import io
+import struct
 import warnings
 from typing import TypeAlias
 
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from model.errors import ImageTooLarge, UnreadableImage
 
@@ -14,6 +15,18 @@ MAX_PIXELS = 50_000_000
 
 Picture: TypeAlias = Image.Image
 """A decoded one."""
+
+_ORIENTATION = ExifTags.Base.Orientation
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes each orientation of EXIF; 1 is upright."""
 
 DECODING = "jpeg drafted to >=512, EXIF rotation, alpha over white, RGB"
 """What happens here to every picture: part of each image encoder's spec."""
@@ -42,12 +55,21 @@ def _decode(data: bytes, max_pixels: int) -> Image.Image:
             raise ImageTooLarge(pixels=image.width * image.height, limit=max_pixels)
         image.draft("RGB", (512, 512))  # a JPEG shrinks by 2, 4 or 8 while decoding; others ignore it
         image.load()
-        return _flatten(ImageOps.exif_transpose(image))
+        return _flatten(_upright(image))
     except Image.DecompressionBombError as error:
         raise ImageTooLarge(pixels=2 * MAX_PIXELS, limit=max_pixels) from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, AttributeError, struct.error) as error:
         # Pillow's decoders raise all of these on damaged files.
         raise UnreadableImage(_reason(error)) from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """As the camera's orientation says, where it can be read; nothing else of EXIF matters, however odd it is."""
+    try:
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # noqa: BLE001 - EXIF is any bytes at all, and Pillow raises whatever comes of them
+        turn = None
+    return image if turn is None else image.transpose(turn)
 
 
 def _flatten(image: Image.Image) -> Image.Image:

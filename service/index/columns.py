@@ -17,6 +17,7 @@ _FIRST = 1024
 _DENSE = 32  # a column is kept for every row once one row in so many has it
 _SHAPES = 10_000
 _MISSING = 0
+_LONG = 256  # characters of a string whose hash is not kept: whoever sends many would fill the memory
 
 
 class Columns:
@@ -53,8 +54,7 @@ class Columns:
             self._clear(name, row)
         if row != last:
             for name in self._names[last]:
-                self._columns[name].move(last, row)
-                self._clear(name, last)
+                self._columns[name].move(last, row, size=last)
             self._names[row] = self._names[last]
         self._names.pop()
 
@@ -106,9 +106,11 @@ class _Column:
         elif row < len(self._codes):
             self._codes[row], self._numbers[row] = _MISSING, np.nan
 
-    def move(self, source: int, target: int) -> None:
+    def move(self, source: int, target: int, size: int) -> None:
+        """What the last row has goes to another one; `size` rows are left then."""
         code, number = self._read(source)
-        self.write(target, code, number, target + 1)
+        self.clear(source)
+        self.write(target, code, number, size)
 
     def equal(self, codes: Iterable[int], size: int) -> BoolArray:
         wanted = list(codes)
@@ -173,15 +175,21 @@ def _masked(rows: NDArray[np.intp], hits: BoolArray, size: int, *, elsewhere: bo
     return mask
 
 
-@lru_cache(maxsize=65_536, typed=True)
 def _code(value: Scalar) -> int:
     """A number that says which value it is: 12 and 12.0 are one, 1, "1" and true are three."""
+    return _hash(value) if isinstance(value, str) and len(value) > _LONG else _kept_hash(value)
+
+
+def _hash(value: Scalar) -> int:
     if value is None:
         return _MISSING
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     kind = "b" if isinstance(value, bool) else "s" if isinstance(value, str) else "n"
     return int.from_bytes(blake2b(f"{kind}{value!r}".encode(), digest_size=8).digest(), signed=True) or 1
+
+
+_kept_hash = lru_cache(maxsize=65_536, typed=True)(_hash)
 
 
 def _number(value: Scalar) -> float:

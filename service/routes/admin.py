@@ -8,10 +8,11 @@ from fastapi.responses import Response
 
 from service.keys import Right
 from service.routes.access import require
+from service.routes.small_body import SmallBodyRoute
 from service.routes.wiring import LiveDep, documented
 from service.state_schemas import SwapAnswer, SwapBody
 
-router = APIRouter(tags=["state"], prefix="/admin", dependencies=[Depends(require(Right.ADMIN))])
+router = APIRouter(route_class=SmallBodyRoute, tags=["state"], prefix="/admin", dependencies=[Depends(require(Right.ADMIN))])
 
 
 @router.post("/model", status_code=202, responses=documented(SwapAnswer, 202, 400, 408, 409, 413, 422))

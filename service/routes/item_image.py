@@ -11,7 +11,7 @@ from service.errors import NoThumbnail, UnknownItem
 from service.keys import Right
 from service.routes.access import require
 from service.routes.item_answers import KNOWN, knows
-from service.routes.items import get_item, require_id
+from service.routes.items import get_item, is_part_of_id, require_id
 from service.routes.wiring import ServiceDep, documented
 
 router = APIRouter(tags=["items"], dependencies=[Depends(require(Right.READ))])
@@ -37,9 +37,3 @@ async def get_image(item_id: str, request: Request, service: ServiceDep) -> Resp
     if knows(request, etag):
         return Response(status_code=304, headers=headers)
     return Response(data, media_type=MEDIA_TYPE, headers=headers)
-
-
-def is_part_of_id(request: Request, ending: str) -> bool:
-    """Whether the client wrote a path's ending in percent-encoding, as it does inside an item id."""
-    raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
-    return not raw.partition(b"?")[0].endswith(ending.encode())

@@ -109,3 +109,9 @@ def _read_cursor(cursor: str | None) -> str | None:
 
 def _json(body: object) -> Response:
     return Response(orjson.dumps(body), media_type="application/json")
+
+
+def is_part_of_id(request: Request, ending: str) -> bool:
+    """Whether the client wrote a path's ending in percent-encoding, as it does inside an item id."""
+    raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    return not raw.partition(b"?")[0].endswith(ending.encode())

@@ -4,18 +4,28 @@ import asyncio
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from service.keys import Right
 from service.neighbour_schemas import AudienceAnswer, AudienceQuery, SimilarAnswer, SimilarQuery
-from service.routes.access import require
+from service.routes.access import Needs, require
 from service.routes.filters import parse_filter
-from service.routes.items import require_id
+from service.routes.items import get_item, is_part_of_id, require_id
 from service.routes.wiring import ServiceDep, documented
 from service.standing import state_of
 
 router = APIRouter(tags=["items"])
+
+
+class NeedsForAudience(Needs):
+    """What the path asks for; an item whose id ends so is read like any other."""
+
+    async def __call__(self, request: Request) -> None:
+        if is_part_of_id(request, "/audience"):
+            await require(Right.READ)(request)
+        else:
+            await super().__call__(request)
 
 
 @router.get(
@@ -23,12 +33,14 @@ router = APIRouter(tags=["items"])
     responses=documented(SimilarAnswer, 200, 404, 422, 503),
     dependencies=[Depends(require(Right.READ))],
 )
-async def similar(item_id: str, query: Annotated[SimilarQuery, Query()], service: ServiceDep) -> Response:
+async def similar(item_id: str, query: Annotated[SimilarQuery, Query()], request: Request, service: ServiceDep) -> Response:
     """
     The k items whose taste points most in the direction of this one's: who likes it likes them.
 
     Items of equal cosine are ordered by a hash of their ids.
     """
+    if is_part_of_id(request, "/similar"):
+        return await get_item(f"{item_id}/similar", request, service)
     where = parse_filter(query.filter).to_where(None)
     found = await asyncio.to_thread(
         service.similar.items, require_id("item_id", item_id), query.k, cold_only=query.cold_only, where=where
@@ -43,10 +55,16 @@ async def similar(item_id: str, query: Annotated[SimilarQuery, Query()], service
 @router.get(
     "/items/{item_id:path}/audience",
     responses=documented(AudienceAnswer, 200, 404, 422, 503),
-    dependencies=[Depends(require(Right.ADMIN))],
+    dependencies=[Depends(NeedsForAudience(Right.ADMIN))],
 )
-async def audience(item_id: str, query: Annotated[AudienceQuery, Query()], service: ServiceDep) -> Response:
-    """The k users of the checkpoint to whom the item is most relevant, each measured against its own scores."""
+async def audience(item_id: str, query: Annotated[AudienceQuery, Query()], request: Request, service: ServiceDep) -> Response:
+    """
+    The k users to whom the item is most relevant, each measured against its own scores.
+
+    Users lie where their events put them, those whom the checkpoint does not know too.
+    """
+    if is_part_of_id(request, "/audience"):
+        return await get_item(f"{item_id}/audience", request, service)
     found = await asyncio.to_thread(
         service.audience.users, require_id("item_id", item_id), query.k, exclude_seen=query.exclude_seen
     )

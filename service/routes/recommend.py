@@ -14,12 +14,13 @@ from service.recommend_schemas import RecommendAnswer, RecommendBody, RecommendM
 from service.routes.access import require
 from service.routes.filters import parse_filter
 from service.routes.items import require_id
+from service.routes.small_body import SmallBodyRoute
 from service.routes.wiring import ServiceDep, documented
 from service.running import Service
 from service.standing import state_of
 from service.wish import Recommendation, Wish
 
-router = APIRouter(tags=["recommend"], dependencies=[Depends(require(Right.READ))])
+router = APIRouter(route_class=SmallBodyRoute, tags=["recommend"], dependencies=[Depends(require(Right.READ))])
 
 
 @router.get("/recommend/{user_id:path}", responses=documented(RecommendAnswer, 200, 404, 422, 503))

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse, Response
 
 from service.catalogue import COLD
+from service.errors import OutOfStep
 from service.keys import Right
 from service.routes.access import NeedsForMetrics, require
 from service.routes.wiring import LiveDep, ServiceDep, documented
@@ -27,6 +28,9 @@ async def live() -> dict[str, str]:
 async def ready(service: ServiceDep) -> dict[str, object]:
     """The store answers, and everything in it can be recommended."""
     await asyncio.to_thread(service.store.ping)
+    if service.store.is_ahead:
+        raise OutOfStep
+    await service.users.probe()
     return {
         "status": "ready",
         "space": service.space.version,
@@ -63,11 +67,13 @@ async def model(service: ServiceDep, live: LiveDep) -> Response:
 @metrics_router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(service: ServiceDep) -> Response:
     """Counts and timings in Prometheus' text format."""
+    await service.users.probe()
     measured = service.metrics
     measured.index_items.set(len(service.index))
     measured.cold_items.set(service.index.count(COLD))
     measured.encode_waiting.set(service.ingestor.waiting)
     measured.store_waiting.set(service.store.waiting)
+    measured.out_of_step.set(service.store.is_ahead)
     measured.unplaced_items.set(service.catalogue.unplaced)
     measured.degraded.set(service.users.degraded)
     return Response(measured.render(), media_type="text/plain; version=0.0.4; charset=utf-8")

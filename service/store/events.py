@@ -116,9 +116,11 @@ def _status(event: NewEvent, kept: set[str], erased: Mapping[str, float]) -> Sta
 
 
 def _erase(connection: sa.Connection, user_id: str) -> Erased:
+    ahead = connection.execute(sa.select(sa.func.max(events_table.c.timestamp)).where(events_table.c.user_id == user_id)).scalar()
     connection.execute(sa.delete(events_table).where(events_table.c.user_id == user_id))
     connection.execute(sa.delete(erasures_table).where(erasures_table.c.user_id == user_id))
-    connection.execute(sa.insert(erasures_table).values(user_id=user_id, erased_at=time.time()))
+    # A client's clock may be ahead: what it sent must not come back when it is sent again.
+    connection.execute(sa.insert(erasures_table).values(user_id=user_id, erased_at=max(time.time(), ahead or 0.0)))
     return Erased(user_id)
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from model.content import FloatArray
 from service.batching import Batcher
-from service.errors import SpaceChanged
+from service.errors import PreconditionFailed, SpaceChanged
 from service.preconditions import UNCONDITIONAL, Precondition
 from service.store import tables
 from service.store.engine import lock_store, open_engine, translated
@@ -43,6 +43,8 @@ class Store:
         self._writing = threading.RLock()
         self.space = ""
         """Version of the checkpoint that serves; changed while `paused` alone."""
+        self.is_ahead = False
+        """Whether something was committed that `on_change` could not follow: what it leads is not to be believed any more."""
         try:
             with translated():
                 self._engine = open_engine(url)
@@ -232,13 +234,17 @@ class Store:
     def _commit_alone(self, operations: Sequence[Operation]) -> Sequence[Change | Exception]:
         try:
             with translated(), self._engine.begin() as connection:
-                answers = [operation(connection) for operation in operations]
+                answers = [_answer(operation, connection) for operation in operations]
         except Exception as error:  # noqa: BLE001 - whatever one write does, the others must be answered
             if len(operations) == 1:
                 return [error]
             # One write that cannot be done must not take the others with it.
             return [answer for operation in operations for answer in self._commit([operation])]
-        self._on_change(answers)
+        try:
+            self._on_change([answer for answer in answers if not isinstance(answer, Exception)])
+        except BaseException:
+            self.is_ahead = True
+            raise
         return answers
 
     def _put(self, connection: sa.Connection, item: StoredItem, writing: Writing) -> Put:
@@ -259,3 +265,11 @@ class Store:
         condition.require(item_id, None if known is None else known.revision)
         connection.execute(sa.delete(tables.items_table).where(tables.items_table.c.item_id == item_id))
         return Deleted(item_id, existed=known is not None)
+
+
+def _answer(operation: Operation, connection: sa.Connection) -> Change | Exception:
+    """What became of one write; it may refuse, as long as it has written nothing, and the others go on."""
+    try:
+        return operation(connection)
+    except (PreconditionFailed, SpaceChanged) as refusal:
+        return refusal

@@ -1,11 +1,12 @@
 """Encoders that need no weights, and what makes two of them the same."""
 
 import io
+import struct
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from model.content import Content
 from model.content_encoder import ContentEncoder
@@ -169,6 +170,37 @@ def test_a_turned_photograph_is_put_upright() -> None:
     exif = image.getexif()
     exif[0x0112] = 6  # turned by a quarter
     image.save(file, format="JPEG", exif=exif)
+
+    assert decode_image(file.getvalue()).size == (20, 30)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_put_upright_as_pillow_does_it(orientation: int) -> None:
+    drawn = Image.new("RGB", (30, 20), "white")
+    drawn.paste("black", (0, 0, 10, 5))
+    exif = drawn.getexif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    drawn.save(file, format="PNG", exif=exif)
+
+    expected = ImageOps.exif_transpose(Image.open(io.BytesIO(file.getvalue())))
+
+    assert np.array_equal(np.asarray(decode_image(file.getvalue())), np.asarray(expected))
+
+
+def test_odd_exif_costs_no_picture() -> None:
+    """A camera's width written as a word: Pillow cannot write such EXIF anew, and nobody needs it."""
+    file = io.BytesIO()
+    image = Image.new("RGB", (30, 20))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    exif[0x0100] = 30
+    number, word = b"\x01\x00\x00\x04", b"\x01\x00\x00\x02"  # the tag, and its type
+    odd = exif.tobytes()
+    assert number in odd
+    image.save(file, format="JPEG", exif=odd.replace(number, word))
+    with pytest.raises(struct.error):
+        ImageOps.exif_transpose(Image.open(io.BytesIO(file.getvalue())))
 
     assert decode_image(file.getvalue()).size == (20, 30)
 

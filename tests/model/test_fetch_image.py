@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import ssl
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -261,3 +262,24 @@ async def test_the_certificate_must_be_the_names(tmp_path: Path) -> None:
         assert await ask("shop.example") == PICTURE
         with pytest.raises(ImageFetchFailed, match=r"[Cc]ertificate"):
             await ask("other.example")
+
+
+async def test_a_resolver_that_hangs_holds_nothing_else_up() -> None:
+    """Whatever else needs a thread of this process gets one while it hangs."""
+    release = threading.Event()
+
+    def resolve(_host: str) -> list[str]:
+        release.wait(60)
+        return [PUBLIC]
+
+    policy = ImageUrlPolicy(timeout_seconds=0.05)
+    try:
+        async with ImageFetcher(policy, resolve=resolve, transport=Internet({})) as fetcher:
+            asked = [fetcher.fetch(f"https://host{at}.example/a.jpg") for at in range(64)]
+            failed = await asyncio.gather(*asked, return_exceptions=True)
+            answer = await asyncio.wait_for(asyncio.to_thread(lambda: "at once"), 30)
+    finally:
+        release.set()
+
+    assert all(isinstance(error, ImageFetchFailed) for error in failed)
+    assert answer == "at once"

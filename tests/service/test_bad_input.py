@@ -1,10 +1,12 @@
 """Bad input gets a problem that names the field, and changes nothing."""
 
 import base64
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from service.errors import PROBLEMS, ServiceError
 from tests.conftest import ClientMaker
@@ -201,3 +203,61 @@ def test_every_error_of_the_service_has_its_own_problem() -> None:
 
     here = {kind for kind in leaves(ServiceError) if kind.__module__ == "service.errors"}
     assert here <= set(PROBLEMS)
+
+
+@pytest.mark.parametrize("path", ["/recommend", "/admin/model"])
+@pytest.mark.parametrize("body", [b"{", b"[" * 1000, b"{}"])
+async def test_without_a_key_no_body_is_looked_at(service: ClientMaker, path: str, body: bytes) -> None:
+    async with service(admin_keys=SecretStr("an-admin-key-of-a-test")).client() as client:
+        answer = await client.post(path, content=body, headers={"Content-Type": "application/json"})
+
+    assert_problem(answer, 401, None)
+
+
+async def chunks(count: int) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        yield b" " * 10_000
+
+
+@pytest.mark.parametrize("path", ["/items", "/recommend"])
+async def test_a_body_that_grows_over_the_limit_is_refused_alike(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.post(path, content=chunks(30), headers={"Content-Type": "application/json"})
+
+    assert_problem(answer, 413, "body")
+
+
+async def test_a_list_s_body_has_a_limit_of_its_own(service: ClientMaker) -> None:
+    async with service().client() as client:
+        answer = await client.post("/recommend", content=chunks(250), headers={"Content-Type": "application/json"})
+
+    assert_problem(answer, 413, "body")
+    assert "what this call takes" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/recommend", {"history": [[]] * 1001}, "history"),
+        ("/recommend", {"user_ids": ["a"] * 257}, "user_ids"),
+        ("/recommend", {"user_id": USER, "exclude": [1] * 1001}, "exclude"),
+        ("/recommend", {"user_id": USER, "filter": {"must": [[]] * 65}}, "filter.must"),
+        ("/recommend", {str(at): at for at in range(101)}, "body"),
+        ("/items", {str(at): at for at in range(101)}, "body"),
+        ("/items", {"item_id": "a", "attributes": {str(at): [] for at in range(101)}}, "attributes"),
+        ("/events", {str(at): at for at in range(101)}, "body"),
+    ],
+)
+async def test_too_many_of_anything_are_refused_before_they_are_looked_at(
+    client: httpx.AsyncClient, path: str, body: dict[str, Any], field: str
+) -> None:
+    answer = await client.post(path, json=body)
+
+    assert_problem(answer, 422, field)
+    assert "it has" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/items/%ff%fe", "/users/%ff%fe", "/recommend/%C3"])
+async def test_an_id_that_is_not_utf8_names_nothing(client: httpx.AsyncClient, path: str) -> None:
+    """Read as something else, it would be another id."""
+    assert_problem(await client.get(path), 422, "path")
+    assert_problem(await client.delete(path), 422, "path")

@@ -3,6 +3,7 @@
 import json
 import time
 from typing import Any
+from unittest import mock
 
 import httpx
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.filters import AttributeFilter
+from service.index import columns
 from service.index.faiss_flat import FlatIndex
 from service.index.protocol import Entry, Query
 from service.index.where import Between, OneOf, Where
@@ -49,12 +51,22 @@ CONDITIONS = st.one_of(
 WHERES = st.builds(Where, *(st.lists(CONDITIONS, max_size=2).map(tuple) for _ in range(3)))
 
 
+@pytest.mark.parametrize(("first", "dense"), [(1024, 32), (2, 2), (8, 3)])
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 60), st.none() | ATTRIBUTES), max_size=120), st.lists(WHERES, min_size=1, max_size=4))
 def test_any_filter_after_any_history_keeps_what_it_says(
-    history: list[tuple[int, dict[str, Any] | None]], wheres: list[Where]
+    first: int, dense: int, history: list[tuple[int, dict[str, Any] | None]], wheres: list[Where]
 ) -> None:
-    """Attributes come, change and go with their items, as many items have them as may be: the list is a plain scan's."""
+    """
+    Attributes come, change and go with their items, as many items have them as may be: the list is a plain scan's.
+
+    Where few rows are many already, columns change between the two ways in which they are kept.
+    """
+    with mock.patch.multiple(columns, _FIRST=first, _DENSE=dense):
+        follow(history, wheres)
+
+
+def follow(history: list[tuple[int, dict[str, Any] | None]], wheres: list[Where]) -> None:
     random = np.random.default_rng(3)
     index, truth = FlatIndex(2), dict[str, dict[str, Any]]()
     for number, attributes in history:
@@ -68,6 +80,23 @@ def test_any_filter_after_any_history_keeps_what_it_says(
     for where in wheres:
         found = {hit.item_id for hit in index.search(np.ones(2, np.float32), 500, where=where)}
         assert found == {item_id for item_id, attributes in truth.items() if holds_all(where, attributes)}
+
+
+def test_an_item_that_goes_takes_nothing_of_a_rare_attribute_with_it() -> None:
+    """The last rows alone have the name, and a row before them goes: the last one takes its place."""
+    random = np.random.default_rng(6)
+    rows = random.standard_normal((2000, 4)).astype(np.float32)
+    index = FlatIndex(4)
+    index.put(Entry(f"i{at}", row, attributes={"rare": at} if at >= 1960 else {"usual": 1}) for at, row in enumerate(rows))
+
+    for gone in (5, 1999, 1970, 7):
+        index.remove([f"i{gone}"])
+
+    left = [at for at in range(1960, 2000) if at not in (1999, 1970)]
+    for at in left:
+        assert [hit.item_id for hit in index.search(rows[at], 5, where=Where(must=(OneOf("rare", (at,)),)))] == [f"i{at}"]
+    assert len(index) == 1996
+    assert np.array_equal(index.get(["i1998"])[0].embedding, rows[1998])
 
 
 @pytest.mark.parametrize("share", [0.001, 0.02, 0.3, 0.7, 1.0])
@@ -233,3 +262,32 @@ async def test_a_bad_age_is_refused(client: httpx.AsyncClient, age: object) -> N
     answer = await client.post("/recommend", json={"user_id": USER, "max_age": age})
 
     assert (answer.status_code, answer.json()["field"].split(".")[0]) == (422, "max_age")
+
+
+@pytest.mark.parametrize(
+    ("filters", "told"),
+    [
+        ('{"must": [{"attribute": "price", "gte": 1' + "0" * 400 + "}]}", "finite number"),
+        ('{"must": [{"attribute": "price", "lt": -1' + "0" * 400 + "}]}", "finite number"),
+        ('{"must": [{"attribute": "price", "\\ud800": 1}]}', "no operator"),
+    ],
+)
+@pytest.mark.anyio
+async def test_a_filter_that_no_number_or_word_stands_in_is_refused(client: httpx.AsyncClient, filters: str, told: str) -> None:
+    """JSON's integers have no limit, and its strings may hold half of an emoji."""
+    body = f'{{"user_id": "words-sailing-01", "filter": {filters}}}'
+
+    by_get = await client.get("/recommend/words-sailing-01", params={"filter": filters})
+    by_post = await client.post("/recommend", content=body, headers={"Content-Type": "application/json"})
+
+    assert (by_get.status_code, by_post.status_code) in ((422, 422), (422, 400))
+    assert told in by_get.json()["detail"] or "\\ud800" in filters
+
+
+def test_long_strings_are_told_apart_and_not_kept() -> None:
+    columns._kept_hash.cache_clear()
+
+    codes = {columns._code("x" * length) for length in range(250, 350)}
+
+    assert len(codes) == 100
+    assert columns._kept_hash.cache_info().currsize == 7

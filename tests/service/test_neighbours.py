@@ -1,6 +1,7 @@
 """`/items/{item_id}/similar` and `/items/{item_id}/audience` over HTTP, and explanations of lists."""
 
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -137,6 +138,15 @@ async def test_an_audience_holds_whom_events_move_where_they_put_them(service: C
     assert wants_after["stranger"] > 0
     assert wants_after[known] > wants_before[known]
     assert not {"stranger", known} & {one["user_id"] for one in without}
+
+
+@pytest.mark.parametrize("what", ["similar", "audience"])
+async def test_an_id_that_ends_like_a_path_is_still_an_id(client: httpx.AsyncClient, what: str) -> None:
+    await client.post("/items", json={"item_id": f"a/{what}", "title": "Sailboat mug"})
+
+    found = await client.get(f"/items/{quote(f'a/{what}', safe='')}")
+
+    assert (found.status_code, found.json()["item_id"]) == (200, f"a/{what}")
 
 
 async def test_an_audience_needs_an_admin_key(service: ClientMaker, client: httpx.AsyncClient) -> None:

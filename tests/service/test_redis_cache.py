@@ -9,6 +9,7 @@ import httpx
 import pytest
 from redis import Redis
 
+from model.checkpoint import Checkpoint
 from service.errors import SettingsError
 from service.redis_cache import RedisUserCache
 from tests.conftest import ClientMaker
@@ -71,6 +72,27 @@ async def test_redis_may_die_and_come_back(service: ClientMaker, tmp_path: Path)
 
     assert (alive[1], dead[1], back[1]) == (False, True, False)
     assert alive[0] == dead[0] == back[0]
+
+
+async def test_that_redis_is_back_is_noticed_while_nobody_needs_it(
+    service: ClientMaker, checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    """This process has the user's vector itself, and asks Redis for nothing."""
+    port = free_port()
+    async with service(redis_url=f"redis://127.0.0.1:{port}/0", redis_timeout_seconds=2).client() as client:
+        with redis_server(tmp_path, port):
+            await recommend(client)
+        another = next(user_id for user_id in checkpoint.user_ids if user_id != USER)
+        await client.get(f"/recommend/{another}")  # for this one it is asked
+        dead = (await client.get("/health/ready")).json()["degraded"]
+        with redis_server(tmp_path, port):
+            for _ in range(100):
+                if not (back := (await client.get("/health/ready")).json()["degraded"]):
+                    break
+                await asyncio.sleep(0.1)
+            _, degraded = await recommend(client)
+
+    assert (dead, back, degraded) == (True, False, False)
 
 
 async def test_a_silent_redis_costs_no_more_than_its_timeout(service: ClientMaker, tmp_path: Path) -> None:

@@ -82,7 +82,9 @@ async def test_an_item_that_a_checkpoint_cannot_read_is_kept_and_said_to_be_unpl
         before = await hits(client)
         again = await client.post("/items", json={"item_id": "a", "title": "Sailboat mug"})
         after = await hits(client)
+        mended = (await client.get("/health/ready")).json()
 
     assert (ready["items"], ready["unplaced_items"]) == (0, 1)
+    assert (mended["items"], mended["unplaced_items"]) == (1, 0)
     assert (kept["title"], kept["searchable"], before) == ("Sailboat mug", False, {})
     assert (again.status_code, list(after)) == (200, ["a"])

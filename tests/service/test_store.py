@@ -1,7 +1,8 @@
 """The store keeps what it acknowledged, and tells of it in order."""
 
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,6 +90,40 @@ def test_one_write_that_cannot_be_done_does_not_take_the_others_with_it(store: S
     assert futures[1].exception(10) is not None
     assert isinstance(futures[2].result(10), Put)
     assert store.count() == 2
+
+
+def test_a_refused_write_leaves_the_others_in_their_commit(tmp_path: Path) -> None:
+    """A commit is what a write waits for: one that is refused must not cost each of the others one of its own."""
+    commits: list[list[str]] = []
+    store = Store(f"sqlite:///{tmp_path}/s.sqlite", lambda changes: commits.append([c.item.item_id for c in changes]))  # type: ignore[union-attr]
+    stale = Precondition(frozenset({"no-such-revision"}))
+    try:
+        with store.paused():
+            first = store.put(item("first"))  # the writer takes it alone, and waits
+            while store.waiting:
+                time.sleep(0.001)
+            futures = [store.put(item("a")), store.delete("a", stale), store.put(item("b")), store.put(item("c"), Writing(stale))]
+        first.result(10)
+        errors = [future.exception(10) for future in futures]
+    finally:
+        store.close()
+
+    assert [type(error) for error in errors] == [type(None), PreconditionFailed, type(None), PreconditionFailed]
+    assert commits == [["first"], ["a", "b"]]
+
+
+def test_a_change_that_could_not_be_followed_is_remembered(tmp_path: Path) -> None:
+    def fail(_changes: Sequence[Change]) -> None:
+        raise ValueError("a mistake")
+
+    store = Store(f"sqlite:///{tmp_path}/s.sqlite", fail)
+    try:
+        assert not store.is_ahead
+        with pytest.raises(ValueError, match="a mistake"):
+            store.put(item("a")).result(10)
+        assert store.is_ahead
+    finally:
+        store.close()
 
 
 def written(change: Change) -> StoredItem:

@@ -131,3 +131,16 @@ def test_the_client_posts_many_items_in_one_call(client: Client) -> None:
     assert [result["status"] for result in results] == [201] * 40 + [422]
     assert results[-1]["problem"]["field"] == "content"
     assert len(listed(client)) == 40
+
+
+def test_lines_are_told_apart_by_newlines_alone(client: Client, url: str, tmp_path: Path) -> None:
+    """Unicode has other characters at which lines end; ids and problems may hold them."""
+    posted = client.put_items([{"item_id": "a\u2028b", "title": "Sailboat mug"}, {"item_id": "c", "title": "x", "d\u2029e": 1}])
+    rows = [{"item_id": f"item\u0085{at}", "title": "Sailboat mug"} for at in range(3)]
+    (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    outcome = ingest_folder(tmp_path, url=url, split=None, workers=2)
+
+    assert [one["status"] for one in posted] == [201, 422]
+    assert client.get_item("a\u2028b")["item_id"] == "a\u2028b"
+    assert outcome.created + outcome.refused == 3

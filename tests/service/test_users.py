@@ -1,5 +1,7 @@
 """`/users` over HTTP: what is held of a user, and its erasure."""
 
+from datetime import UTC, datetime, timedelta
+
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -8,7 +10,7 @@ from service.user_cache import LocalUserCache
 from tests.conftest import ClientMaker
 from tests.fakes import open_redis
 from tests.service.sending import STRANGER, USER, event, post_items, scores, send
-from tests.service.settling import settle
+from tests.service.settling import running, settle
 
 pytestmark = pytest.mark.anyio
 KEY = "admin-key-of-the-test"
@@ -108,3 +110,33 @@ async def test_a_dropped_value_is_gone() -> None:
     await cache.drop("a")
 
     assert await cache.get("a") is None
+
+
+async def test_what_a_fast_clock_sent_does_not_come_back_after_an_erasure(client: httpx.AsyncClient) -> None:
+    """A queue that delivers at least once sends it again."""
+    ahead = (datetime.now(UTC) + timedelta(hours=20)).isoformat()
+    event = {"event_id": "e", "user_id": "erin", "item_id": "a", "event_type": "like", "timestamp": ahead}
+    first = (await client.post("/events", json=event)).json()
+    assert (await client.delete("/users/erin")).status_code == 204
+
+    again = (await client.post("/events", json=event)).json()
+
+    assert [said["events"][0]["status"] for said in (first, again)] == ["accepted", "erased"]
+    assert (await client.get("/users/erin")).json()["events"] == 0
+
+
+async def test_nothing_is_left_of_items_that_only_an_erased_user_had_to_do_with(client: httpx.AsyncClient) -> None:
+    """Events may name any item at all: what they name must not be kept for ever."""
+    views = [{"event_id": f"e{at}", "user_id": "erin", "item_id": f"made-up-{at}", "event_type": "view"} for at in range(500)]
+    await client.post("/items", json={"item_id": "real", "title": "Sailboat mug"})
+    await client.post("/events", json={"events": [*views, {**views[0], "event_id": "r", "item_id": "real"}]})
+    await settle(client)
+    ledger = running(client).ledger
+    held = len(ledger._items.names())
+
+    assert (await client.delete("/users/erin")).status_code == 204
+    await settle(client)
+
+    assert (held, len(ledger._items.names())) == (501, 0)
+    assert (await client.get("/items/real")).json()["state"] == "cold"
+    assert (await client.post("/events", json={**views[7], "event_id": "n", "user_id": "ann"})).json()["counts"]["accepted"] == 1

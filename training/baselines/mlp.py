@@ -13,10 +13,9 @@ from training.baselines.factors import DAMPINGS, WIDTH, Factors, fit_als
 from training.baselines.method import Tried
 from training.protocols.ranking import by_factors
 from training.recipes.teacher import fit_teacher
+from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job
 
-PARAMETERS = 600_000
-"""What the experts of `thaw` weigh on the ML-1M pack through dense lenses: three times landmarks x width."""
 SETTINGS = tuple((teacher, dropout, decay) for teacher in ("damped", "als") for dropout in (0.2, 0.5) for decay in (1e-3, 1e-1))
 _EPOCHS = 60
 _BATCH = 256
@@ -25,10 +24,22 @@ _BATCH = 256
 def fit_mlp(job: Job) -> Tried:
     """Every setting trained with AdamW on squared errors, and left where the validation items were ranked best."""
     content = Content(job, [1.0 if name != "image" else 0.5 for name in job.specs])
+    teachers = {name: _factors(job, name) for name in dict.fromkeys(name for name, _, _ in SETTINGS)}
     for teacher, dropout, decay in SETTINGS:
-        factors = _factors(job, teacher)
+        factors = teachers[teacher]
         items = _train(job, content, factors, dropout, decay)
         yield f"{teacher}, dropout {dropout}, decay {decay}", by_factors(factors.users, items)
+
+
+def count_weights(job: Job) -> int:
+    """
+    What the experts of `thaw` weigh over the same encodings: landmarks x width for each lens of each view.
+
+    Where items have words and pictures, a view reads both and two read one kind each.
+    """
+    numbers = ThawNumbers()
+    lenses = len(job.specs) * (2 if len({spec.kind for spec in job.specs.values()}) > 1 else 1)
+    return lenses * min(numbers.landmarks, len(job.warm.item_ids)) * numbers.width
 
 
 def _factors(job: Job, name: str) -> Factors:
@@ -57,7 +68,7 @@ def _train(job: Job, content: Content, factors: Factors, dropout: float, decay: 
     inputs = torch.from_numpy(content.of(job.warm.features))
     size = float(factors.items.std())
     targets = torch.from_numpy(np.asarray(factors.items / size, np.float32))
-    hidden = max(8, PARAMETERS // (inputs.shape[1] + targets.shape[1]))
+    hidden = max(8, count_weights(job) // (inputs.shape[1] + targets.shape[1]))
     network = nn.Sequential(
         nn.Linear(inputs.shape[1], hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, targets.shape[1])
     )

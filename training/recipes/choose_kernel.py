@@ -23,7 +23,7 @@ PICTURES = (0.05, 0.25, 0.5, 1.0)
 """How much the picture counts where a view reads words too."""
 MARGIN = 0.002
 """NDCG@20 that a bolder setting must be better by: less is the validation items' chance."""
-_USERS = 1500
+_USERS = 6000
 _POPULARITY = 0.3
 
 

@@ -1,0 +1,27 @@
+"""Ready means that lists are those of the store."""
+
+import pytest
+
+from service.index.faiss_flat import FlatIndex
+from tests.conftest import ClientMaker
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_service_whose_index_did_not_follow_is_not_ready_until_it_is_built_anew(
+    service: ClientMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with service().client() as client:
+        await client.post("/items", json={"item_id": "a", "title": "Sailboat mug"})
+        with monkeypatch.context() as patch:
+            patch.setattr(FlatIndex, "put", lambda *_: 1 / 0)
+            failed = await client.post("/items", json={"item_id": "b", "title": "Sailboat mug"})
+        unready = await client.get("/health/ready")
+        said = (await client.get("/metrics")).text
+    async with service().client() as client:
+        ready = await client.get("/health/ready")
+
+    assert failed.status_code == 500
+    assert (unready.status_code, unready.json()["type"]) == (503, "urn:thaw:problem:out-of-step")
+    assert "thaw_out_of_step 1.0" in said
+    assert (ready.status_code, ready.json()["items"]) == (200, 2)
