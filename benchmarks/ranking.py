@@ -118,6 +118,8 @@ def _sparse(cuts: Mapping[str, Mapping[str, Any]]) -> str:
     methods = [row["name"] for row in cuts[names[0]]["rows"]]
     values = {name: {row["name"]: row["metrics"]["ndcg@20"] for row in cuts[name]["rows"]} for name in names}
     lines = [[method, *(f"{values[name].get(method, float('nan')):.4f}" for name in names)] for method in methods]
+    best = {name: max(cuts[name]["rows"][1:], key=lambda row: row["metrics"]["ndcg@20"]) for name in names}
+    lines.append([f"`{methods[0]}` less the best of the others", *(_interval(best[name]["less_than_ours"]) for name in names)])
     asked = cuts[names[0]]["settings"]
     splits = f"{asked['seeds']} splits from seed {asked['first_seed']}"
     for name in names:

@@ -1,5 +1,5 @@
 """
-The parts of README that a program can make: the settings table, and the answers to its curl commands.
+What a program can write of the documents: the settings table, and the answers to README's curl commands.
 
     python -m benchmarks.readme [--url http://127.0.0.1:8000]
 
@@ -16,6 +16,7 @@ from pathlib import Path
 from service.settings import PREFIX, Settings
 
 README = Path(__file__).parent.parent / "README.md"
+OPERATIONS = README.parent / "docs" / "operations.md"
 DEMO_URL = "http://127.0.0.1:8000"
 
 
@@ -34,7 +35,7 @@ def find_block(text: str, name: str) -> str:
     """What stands between the marks of a name."""
     found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
     if found is None:
-        raise LookupError(f"README has no block {name!r}")
+        raise LookupError(f"there is no block {name!r}")
     return found.group(1)
 
 
@@ -73,10 +74,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", help="a demo that runs")
     options = parser.parse_args()
-    text = replace_block(README.read_text(encoding="utf-8"), "settings", render_settings() + "\n")
+    operations = replace_block(OPERATIONS.read_text(encoding="utf-8"), "settings", render_settings() + "\n")
+    OPERATIONS.write_text(operations, encoding="utf-8")
     if options.url:
-        text = write_answers(text, options.url)
-    README.write_text(text, encoding="utf-8")
+        README.write_text(write_answers(README.read_text(encoding="utf-8"), options.url), encoding="utf-8")
 
 
 if __name__ == "__main__":

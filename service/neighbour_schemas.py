@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.schemas import State
+from service.schemas import STATES, State
 
 
 class SimilarQuery(BaseModel):
@@ -24,8 +24,8 @@ class SimilarItem(BaseModel):
     """An item like it."""
 
     item_id: str = Field(description="Your id of it.")
-    cosine: float = Field(ge=-1.001, le=1.001, description="Of the two items' taste; 1: the very same people like both.")
-    state: State = Field(description="`warm`: the checkpoint learned it from interactions. `cold`: known by its content.")
+    cosine: float = Field(ge=-1.001, le=1.001, description="Of the two items' taste; 1: the same direction.")
+    state: State = Field(description=STATES)
 
 
 class SimilarAnswer(BaseModel):

@@ -21,7 +21,10 @@ class Settings(BaseSettings):
     force_checkpoint: bool = Field(
         False, description="Serve `THAW_CHECKPOINT` although another one was swapped in since; forgets that one."
     )
-    store_url: str = Field("sqlite:///thaw.sqlite", description="The store, as a SQLAlchemy URL.")
+    store_url: str = Field(
+        "sqlite:///thaw.sqlite",
+        description="Where the store is: `sqlite:///` and a path, so `sqlite:////data/thaw.sqlite` for a whole one.",
+    )
     host: str = Field("127.0.0.1", description="The address to listen on; only this machine unless told otherwise.")
     port: int = Field(8000, ge=1, le=65535, description="The port to listen on.")
     redis_url: str | None = Field(
@@ -65,7 +68,7 @@ class Settings(BaseSettings):
         None,
         ge=0,
         le=1,
-        description="About which share of a list is cold, where a request does not say; sets tau by the checkpoint.",
+        description="About which share of a list is cold, 0.02 to 0.5, where a request does not say; sets tau by the checkpoint.",
     )
     tau: float | None = Field(
         None,

@@ -74,7 +74,7 @@ def train_command(
     """Train a checkpoint from a plain data folder."""
     config = TrainConfig(
         data=data,
-        out=out.absolute(),
+        out=out if out.name not in ("", "..") else out.resolve(),
         recipe=recipe,
         seed=seed,
         split_seed=split_seed,

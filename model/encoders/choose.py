@@ -18,9 +18,11 @@ def make_encoder(name: str, device: str = "cpu") -> Encoder:
         device: `cpu` or `cuda`, as torch names them.
 
     Raises:
-        EncoderUnavailable: no such name, or what it needs is missing.
+        EncoderUnavailable: no such name, or what it needs is missing, a GPU where one is asked for.
         FileHashMismatch: a packaged encoder's weights are not the known ones.
     """
+    if device == "cuda":
+        _require_gpu(name)
     if name == "efficientnet-lite0":
         from model.encoders.efficientnet import EfficientNetLite0
 
@@ -48,6 +50,15 @@ def make_encoder(name: str, device: str = "cpu") -> Encoder:
 
         return HashEncoder(_kind(family), int(source))
     raise EncoderUnavailable(name, f"accepted are {ACCEPTED}")
+
+
+def _require_gpu(name: str) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise EncoderUnavailable(
+            name, "its device is to be cuda, and torch sees no GPU here: use cpu, or install torch's CUDA build"
+        )
 
 
 def _kind(family: str) -> Kind:

@@ -26,7 +26,7 @@ async def live() -> dict[str, str]:
 
 @probes.get("/health/ready", responses=documented(ReadyAnswer, 200, 503))
 async def ready(service: ServiceDep) -> dict[str, object]:
-    """The store answers, and everything in it can be recommended."""
+    """The store answers, and all in it that lists may have can be recommended."""
     await asyncio.to_thread(service.store.ping)
     if service.store.is_ahead:
         raise OutOfStep

@@ -7,14 +7,29 @@ from pathlib import Path
 from typing import IO, Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from service.errors import StoreInUse, StoreUnavailable
+from service.errors import SettingsError, StoreInUse, StoreUnavailable
+
+
+def _database_of(url: str) -> str | None:
+    """
+    The database of a store's URL.
+
+    Raises:
+        SettingsError: it is no URL.
+    """
+    try:
+        return sa.make_url(url).database
+    except ArgumentError as error:
+        raise SettingsError(
+            f"THAW_STORE_URL is {url!r}: write it as sqlite:///thaw.sqlite, or sqlite:////data/thaw.sqlite"
+        ) from error
 
 
 def lock_store(url: str) -> IO[bytes] | None:
     """Holds a file beside a SQLite store, so that two processes cannot serve from one."""
-    database = sa.make_url(url).database
+    database = _database_of(url)
     if not url.startswith("sqlite") or not database or database == ":memory:":
         return None
     path = Path(database + ".lock")
@@ -33,12 +48,15 @@ def lock_store(url: str) -> IO[bytes] | None:
 
 def is_there(url: str) -> bool:
     """Whether a database is where a URL says, as far as that can be told without making one."""
-    database = sa.make_url(url).database
+    database = _database_of(url)
     return not url.startswith("sqlite") or (bool(database) and Path(str(database)).exists())
 
 
 def open_engine(url: str) -> sa.Engine:
-    engine = sa.create_engine(url, hide_parameters=True)  # what was written is nothing for a log
+    try:
+        engine = sa.create_engine(url, hide_parameters=True)  # what was written is nothing for a log
+    except (ImportError, SQLAlchemyError) as error:
+        raise SettingsError(f"THAW_STORE_URL names a database that cannot be opened here: {error}") from error
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _configure_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)

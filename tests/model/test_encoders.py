@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageOps
 
 from model.content import Content
@@ -214,3 +215,9 @@ def test_probes_pass_for_the_same_encoder_and_fail_for_another() -> None:
 
     with pytest.raises(ProbeMismatch):
         flipped.verify("text", encoder, encoder.backend)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_said_to_be_missing() -> None:
+    with pytest.raises(EncoderUnavailable, match="no GPU here: use cpu"):
+        make_encoder("hash-text:8", "cuda")

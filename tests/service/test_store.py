@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.errors import PreconditionFailed, StoreInUse, StoreUnavailable
+from service.errors import PreconditionFailed, SettingsError, StoreInUse, StoreUnavailable
 from service.preconditions import Precondition
 from service.store.records import Change, Deleted, Put, StoredEmbedding, StoredFeatures, StoredItem, Writing
 from service.store.store import Store
@@ -247,3 +247,16 @@ def test_writes_are_flushed_to_the_disk(store: Store) -> None:
     with store._engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("thaw.sqlite", "write it as sqlite:///thaw.sqlite"),
+        ("postgresql+nosuchdriver://shop/thaw", "cannot be opened here"),
+        ("nosuchdatabase://shop/thaw", "cannot be opened here"),
+    ],
+)
+def test_a_url_that_names_no_store_is_refused_in_a_sentence(url: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        Store(url, lambda _: None)
