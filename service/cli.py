@@ -38,8 +38,8 @@ def health() -> None:
     from service.client import Client
 
     settings = read_settings()
-    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104
-    with Client(f"http://{host}:{settings.port}", timeout_seconds=4, tries=1) as client:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    with Client(f"http://{f'[{host}]' if ':' in host else host}:{settings.port}", timeout_seconds=4, tries=1) as client:
         typer.echo(client.ready()["status"])
 
 

@@ -34,7 +34,10 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_require_words), AfterValidato
 class EventBody(Body):
     """Something that a user did with an item. Neither needs to be known here yet."""
 
-    event_id: Id = Field(description="Your id of it; what comes again under the same one counts once.", examples=["order-7-1"])
+    event_id: Id = Field(
+        description="Your id of it; what comes again under the same one counts once, as long as it is kept.",
+        examples=["order-7-1"],
+    )
     user_id: Id = Field(description="Who did it: 1 to 256 bytes of UTF-8.", examples=["anna"])
     item_id: Id = Field(description="With which item: 1 to 256 bytes of UTF-8.", examples=["mug-17"])
     event_type: EventType = Field(description="What was done. `impression`: the user was shown it.")

@@ -58,10 +58,10 @@ class Ledger(LedgerTables):
         """Ids and (U, D) embeddings of all users whom events move."""
         with self.lock:
             self._refresh_users()
-            ids = self._users.names()
-            rows = np.array([row for row in ids if self._users["counted"][row]], np.int64)
+            rows = np.flatnonzero(self._users["counted"])
+            ids = [self._users.name(row) for row in rows.tolist()]
             tastes = self._users["reading"][rows] * self._users["size"][rows, None]
-        return [ids[row] for row in rows.tolist()], self._space.fold_in.place(tastes)
+        return ids, self._space.fold_in.place(tastes)
 
     def serve(self, item_ids: Sequence[str], anchors: FloatArray) -> Served:
         """What the index is to hold of items with (N, D) anchors."""
@@ -218,10 +218,12 @@ class Ledger(LedgerTables):
         """Stale users, as many as have about so many pairs together."""
         users: list[int] = []
         size = 0
-        while self._stale_users and size < _PAIRS_AT_ONCE:
-            users += take_first(self._stale_users, 1)
-            size += len(self._pairs.of_user(users[-1]))
-        return users
+        for user in self._stale_users:
+            users.append(user)
+            size += len(self._pairs.of_user(user))
+            if size >= _PAIRS_AT_ONCE:
+                break
+        return take_first(self._stale_users, len(users))
 
     def _tastes(self, users: Sequence[int], rows: Rows, user: Rows) -> tuple[FloatArray, Numbers]:
         """The users' tastes, and how many steps of its own item each of their pairs has in them."""
@@ -244,7 +246,9 @@ class Ledger(LedgerTables):
         self._stale_items.update(dict.fromkeys(spread.touched.tolist()))
         for row in rows[self._pairs["events"][rows] == 0].tolist():
             self._pairs.drop(row)
-        clear_audience(self._items, spread.touched[self._items["pairs"][spread.touched] == 0])
+        # Not by the count of those who have events: the share of others who left may still wait to be taken out.
+        left = [item for item in spread.touched.tolist() if not len(self._pairs.of_item(item))]
+        clear_audience(self._items, np.array(left, np.int64))
         for row in users:
             if not len(self._pairs.of_user(row)):
                 self._users.drop(row)

@@ -37,7 +37,7 @@ class RedisUserCache:
                 retry=Retry(NoBackoff(), 0),
             )
         except ValueError as error:
-            raise SettingsError(f"THAW_REDIS_URL is {url!r}: {error}") from error
+            raise SettingsError(f"THAW_REDIS_URL cannot be read: {error}") from error  # it may hold a password
         self._redis = Redis.from_pool(pool)  # closing it closes the pool
         self._resting_until = 0.0
         self._failed = False

@@ -57,5 +57,7 @@ class Retention:
                 _log.info("old events removed", pairs=pairs, older_than_days=retention_days)
             except ProjectError as error:
                 _log.warning("old events were not removed", error=str(error))
+            except Exception as error:  # noqa: BLE001 - the outermost edge of this thread: it must outlive any sweep
+                _log.error("old events were not removed", error=repr(error), exc_info=error)
             if self._closing.wait(SECONDS_A_DAY):
                 return

@@ -77,6 +77,7 @@ def retrain(settings: Settings, wishes: Wishes) -> Retrained:
             _require_comparable(exported)
         _train(Path(folder) / "export", out, _options(manifest) + list(wishes.train_arguments))
     comparison = _compare(settings, serving, out, exported) if exported.held_out else None
+    comparison = comparison if comparison and comparison.users else None  # all of them may have been erased meanwhile
     swapped = wishes.force or (comparison is not None and not comparison.is_worse)
     if swapped:
         _swap(wishes.url, out)
@@ -87,7 +88,8 @@ def say(done: Retrained) -> str:
     """What came of it, for people."""
     found = done.comparison
     if found is None:
-        return f"not compared: no item that was cold has likes; {done.space} serves now, from {done.checkpoint}"
+        what = "serves now, from" if done.swapped else "was not swapped in (--force does): it is at"
+        return f"not compared, as nobody who likes an item that was kept cold is there; {done.space} {what} {done.checkpoint}"
     difference = f"{found.new - found.serving:+.4f} ± {found.stderr:.4f}"
     lines = [
         f"on {found.items:,} items that are cold in both, for {found.users:,} users who liked some: "

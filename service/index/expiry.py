@@ -29,10 +29,10 @@ class Expiries:
                 heapq.heapify(self._heap)
         self._look_ahead()
 
-    def take_due(self, now: float) -> list[str]:
-        """Items that have expired since it was last asked; it forgets them."""
-        due = []
-        while self.next_at <= now:
+    def take_due(self, now: float, most: int) -> list[str]:
+        """Items that have expired since it was last asked, so many of them at most; it forgets them."""
+        due: list[str] = []
+        while self.next_at <= now and len(due) < most:
             due.append(heapq.heappop(self._heap)[1])
             del self._moments[due[-1]]
             self._look_ahead()

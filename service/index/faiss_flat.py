@@ -20,6 +20,7 @@ from service.index.rows import Rows
 from service.index.where import Where
 
 _SLACK = 16  # asked for beyond k, so that a tie at the k-th place is seen
+_AT_ONCE = 1000  # rows that go while nobody may search
 _MANY = 8  # queries that are worth a product of matrices
 
 
@@ -77,10 +78,12 @@ class FlatIndex:
             self._overwrite([self._rows.row(item_ids[at]) for at in there], np.column_stack([embeddings, coldness])[there])
 
     def remove(self, item_ids: Collection[str]) -> None:
-        with self._lock.writing():
-            for item_id in item_ids:
-                if item_id in self._rows:
-                    self._remove_row(self._rows.row(item_id))
+        left = [item_id for item_id in dict.fromkeys(item_ids) if item_id in self._rows]
+        for first in range(0, len(left), _AT_ONCE):
+            with self._lock.writing():
+                part = [item_id for item_id in left[first : first + _AT_ONCE] if item_id in self._rows]
+                self._remove(part)
+                for item_id in part:
                     self._expiries.note(item_id, None)
 
     def search(
@@ -153,11 +156,10 @@ class FlatIndex:
             return self._moments.now()
 
     def _drop_expired(self) -> None:
-        """Takes out what has expired; nearly always this is one comparison."""
-        if self._expiries.next_at <= self._clock():
+        """Takes out what has expired, a part at a time; nearly always this is one comparison."""
+        while self._expiries.next_at <= self._clock():
             with self._lock.writing():
-                for item_id in self._expiries.take_due(self._clock()):
-                    self._remove_row(self._rows.row(item_id))
+                self._remove(self._expiries.take_due(self._clock(), _AT_ONCE))
 
     def _check(self, embedding: FloatArray) -> None:
         if embedding.shape != (self._dim,):
@@ -244,11 +246,14 @@ class FlatIndex:
             held[rows] = block
             self._moments.add(held[rows, : self._dim])
 
-    def _remove_row(self, row: int) -> None:
-        """Moves the last row into the hole, then drops the last row."""
-        self._moments.take(self._block.view()[row : row + 1, : self._dim])
-        self._block.fill(row)
-        self._rows.fill(row)
+    def _remove(self, item_ids: Sequence[str]) -> None:
+        """Moves the last row into each hole, then drops the last row."""
+        if item_ids:
+            self._moments.take(self._block.view()[[self._rows.row(item_id) for item_id in item_ids], : self._dim])
+        for item_id in item_ids:
+            row = self._rows.row(item_id)
+            self._block.fill(row)
+            self._rows.fill(row)
 
 
 def _widened(query: Query) -> FloatArray:

@@ -34,7 +34,7 @@ async def ready(service: ServiceDep) -> dict[str, object]:
     return {
         "status": "ready",
         "space": service.space.version,
-        "items": len(service.index),
+        "items": await asyncio.to_thread(len, service.index),
         "unplaced_items": service.catalogue.unplaced,
         "degraded": service.users.degraded,
     }
@@ -69,8 +69,8 @@ async def metrics(service: ServiceDep) -> Response:
     """Counts and timings in Prometheus' text format."""
     await service.users.probe()
     measured = service.metrics
-    measured.index_items.set(len(service.index))
-    measured.cold_items.set(service.index.count(COLD))
+    measured.index_items.set(await asyncio.to_thread(len, service.index))
+    measured.cold_items.set(await asyncio.to_thread(service.index.count, COLD))
     measured.encode_waiting.set(service.ingestor.waiting)
     measured.store_waiting.set(service.store.waiting)
     measured.out_of_step.set(service.store.is_ahead)

@@ -23,7 +23,7 @@ def _database_of(url: str) -> str | None:
         return sa.make_url(url).database
     except ArgumentError as error:
         raise SettingsError(
-            f"THAW_STORE_URL is {url!r}: write it as sqlite:///thaw.sqlite, or sqlite:////data/thaw.sqlite"
+            "THAW_STORE_URL is no URL: write it as sqlite:///thaw.sqlite, or sqlite:////data/thaw.sqlite"
         ) from error
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from service.store.event_records import Erased, KeptEvent, KnownItem, NewEvent, Pair, Reacted, Status, UserRecord
 from service.store.records import Change
 from service.store.store import Store
-from service.store.tables import embeddings_table, erasures_table, events_table, items_table
+from service.store.tables import embeddings_table, erased_events_table, erasures_table, events_table, items_table
 
 Key = TypeVar("Key")
 _AT_ONCE = 400
@@ -93,10 +93,11 @@ class EventLog:
 def _add(connection: sa.Connection, events: Sequence[NewEvent], space: str) -> Reacted:
     erased = _erased_at(connection, {event.user_id for event in events})
     kept = _kept_ids(connection, [event.event_id for event in events])
+    gone = _erased_events(connection, [event.event_id for event in events if event.user_id in erased])
     statuses: list[Status] = []
     rows, now = [], time.time()
     for event in events:
-        status = _status(event, kept, erased)
+        status = _status(event, kept, gone, erased)
         statuses.append(status)
         if status == "accepted":
             kept.add(event.event_id)
@@ -109,18 +110,20 @@ def _add(connection: sa.Connection, events: Sequence[NewEvent], space: str) -> R
     return _reacted(connection, statuses, {(row["user_id"], row["item_id"]) for row in rows}, space)
 
 
-def _status(event: NewEvent, kept: set[str], erased: Mapping[str, float]) -> Status:
+def _status(event: NewEvent, kept: set[str], gone: set[str], erased: Mapping[str, float]) -> Status:
     if event.event_id in kept:
         return "duplicate"
-    return "erased" if event.timestamp <= erased.get(event.user_id, -1.0) else "accepted"
+    return "erased" if event.event_id in gone or event.timestamp <= erased.get(event.user_id, -1.0) else "accepted"
 
 
 def _erase(connection: sa.Connection, user_id: str) -> Erased:
-    ahead = connection.execute(sa.select(sa.func.max(events_table.c.timestamp)).where(events_table.c.user_id == user_id)).scalar()
-    connection.execute(sa.delete(events_table).where(events_table.c.user_id == user_id))
+    now, table = time.time(), events_table
+    ahead = sa.select(table.c.event_id).where(table.c.user_id == user_id, table.c.timestamp > now)
+    if fast := [{"event": hash_words(event_id)} for event_id in connection.execute(ahead).scalars()]:
+        connection.execute(sa.insert(erased_events_table), fast)
+    connection.execute(sa.delete(table).where(table.c.user_id == user_id))
     connection.execute(sa.delete(erasures_table).where(erasures_table.c.user_id == user_id))
-    # A client's clock may be ahead: what it sent must not come back when it is sent again.
-    connection.execute(sa.insert(erasures_table).values(user_id=user_id, erased_at=max(time.time(), ahead or 0.0)))
+    connection.execute(sa.insert(erasures_table).values(user_id=user_id, erased_at=now))
     return Erased(user_id)
 
 
@@ -148,7 +151,12 @@ def _reacted(connection: sa.Connection, statuses: Sequence[Status], touched: set
 
 def hash_pair(user_id: str, item_id: str) -> int:
     """64 bits, signed; two pairs may have the same."""
-    data = b"\0".join((user_id.encode(), item_id.encode()))
+    return hash_words(user_id, item_id)
+
+
+def hash_words(*words: str) -> int:
+    """64 bits, signed."""
+    data = b"\0".join(word.encode() for word in words)
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big", signed=True)
 
 
@@ -171,6 +179,16 @@ def _kept_ids(connection: sa.Connection, event_ids: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for ids in _chunks(event_ids, _AT_ONCE):
         found.update(connection.execute(sa.select(events_table.c.event_id).where(events_table.c.event_id.in_(ids))).scalars())
+    return found
+
+
+def _erased_events(connection: sa.Connection, event_ids: Sequence[str]) -> set[str]:
+    """Those of some events that went with their user, and whose timestamps were ahead."""
+    hashes = {hash_words(event_id): event_id for event_id in event_ids}
+    found: set[str] = set()
+    for some in _chunks(hashes, _AT_ONCE):
+        rows = connection.execute(sa.select(erased_events_table.c.event).where(erased_events_table.c.event.in_(some)))
+        found.update(hashes[row] for row in rows.scalars())
     return found
 
 

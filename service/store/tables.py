@@ -69,6 +69,10 @@ events_table = sa.Table(
 erasures_table = sa.Table(
     "erasures", metadata, sa.Column("user_id", sa.String, primary_key=True), sa.Column("erased_at", sa.Float, nullable=False)
 )
+erased_events_table = sa.Table(
+    "erased_events", metadata, sa.Column("event", sa.BigInteger, primary_key=True, autoincrement=False, comment="hash of its id")
+)
+"""Those whose timestamps lay ahead of their user's erasure: by time alone they would come back when they are sent again."""
 
 
 _DATES = ("created_at", "updated_at", "published_at", "expires_at")

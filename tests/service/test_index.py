@@ -202,3 +202,21 @@ def test_searches_beside_a_writer_see_whole_items() -> None:
 
     assert failures == []
     assert len(index) == 50
+
+
+def test_many_that_go_at_once_go_whole() -> None:
+    """More than go while one lock is held: by name, and because they expire."""
+    now = 10.0
+    random = np.random.default_rng(11)
+    rows = random.standard_normal((3000, 4)).astype(np.float32)
+    index = FlatIndex(4, clock=lambda: now)
+    index.put(Entry(f"i{at}", row, expires_at=11.0 if at % 2 else None) for at, row in enumerate(rows))
+
+    now = 12.0
+    expired = len(index)
+    index.remove([f"i{at}" for at in range(0, 2800, 2)] * 2)
+
+    kept = rows[2800::2]
+    assert (expired, len(index)) == (1500, 100)
+    assert [hit.item_id for hit in index.search(rows[2900], 1)] == [f"i{2800 + 2 * int((kept @ rows[2900]).argmax())}"]
+    np.testing.assert_allclose(index.moments().mean, kept.mean(axis=0), atol=1e-9)

@@ -120,9 +120,13 @@ async def test_what_a_fast_clock_sent_does_not_come_back_after_an_erasure(client
     assert (await client.delete("/users/erin")).status_code == 204
 
     again = (await client.post("/events", json=event)).json()
+    assert (await client.delete("/users/erin")).status_code == 204  # as clients do who did not see the answer
+    once_more = (await client.post("/events", json=event)).json()
+    back = (await client.post("/events", json={**event, "event_id": "n", "timestamp": None})).json()
 
-    assert [said["events"][0]["status"] for said in (first, again)] == ["accepted", "erased"]
-    assert (await client.get("/users/erin")).json()["events"] == 0
+    said = [answer["events"][0]["status"] for answer in (first, again, once_more, back)]
+    assert said == ["accepted", "erased", "erased", "accepted"]  # a later deed makes the user known again
+    assert (await client.get("/users/erin")).json()["events"] == 1
 
 
 async def test_nothing_is_left_of_items_that_only_an_erased_user_had_to_do_with(client: httpx.AsyncClient) -> None:
