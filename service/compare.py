@@ -63,7 +63,7 @@ def judge(snapshot: Snapshot, held_out: Iterable[str], liking: Liking) -> Judged
     likes: defaultdict[str, set[str]] = defaultdict(set)
     for number, event in snapshot.events():
         if event.item_id not in held:
-            kept = KeptEvent(event.event_id, event.event_type, event.value, event.timestamp, number)
+            kept = KeptEvent(event.event_type, event.value, event.timestamp, number)
             pairs[event.user_id, event.item_id].append(kept)
         elif liking.is_positive(event.event_type, event.value):
             likes[event.user_id].add(event.item_id)

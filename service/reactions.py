@@ -88,4 +88,6 @@ def react(events: Sequence[KeptEvent], rules: Rules, *, liked_in_training: bool)
         weight = 0.0 if liked_in_training else weight
     elif taken_back is not None:
         moment, weight = taken_back
-    return Reaction(weight, moment, any(event.event_type not in _LOOKING for event in events), len(events))
+    return Reaction(
+        weight, moment, any(event.event_type not in _LOOKING for event in events), sum(event.count for event in events)
+    )

@@ -173,7 +173,8 @@ class Swapper:
             catalogue.follow(service.store, shared.feed.take_notes())
             _settle(catalogue)
             write_active(service.store, active)  # the last step that can fail
-            service.store.space, service.store.is_ahead = space.version, False  # all of this index comes from the store
+            service.store.space, service.store.trained_through = space.version, space.manifest.events_through or 0
+            service.store.is_ahead = False  # all of this index comes from the store
             shared.feed.follower = catalogue.apply
             shared.ingestor.serve(space)
             shared.metrics.serve_space(space.version, space.manifest.recipe)

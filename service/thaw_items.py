@@ -28,7 +28,7 @@ class Thawer:
         self._thread.join()
 
     def _run(self) -> None:
-        while True:
+        while not self._closing.is_set():  # asked anew each time: settling may clear what `close` has set
             self._ledger.changed.wait()
             if self._closing.wait(self._pause):
                 return

@@ -28,14 +28,19 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class KeptEvent:
-    """Of a kept event, what says how its user and item stand to each other."""
+    """
+    Of kept events of a pair that say the same, what says how user and item stand to each other: the newest, and their count.
 
-    event_id: str
+    One type and one value, all in the serving checkpoint's training or all after it: so a pair with very many costs no more.
+    """
+
     event_type: str
     value: float | None
     timestamp: float
+    """When the newest happened."""
     number: int
-    """The store's rising number: events that came later have a higher one, and none is given twice."""
+    """The store's rising number of the last: events that came later have a higher one, and none is given twice."""
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

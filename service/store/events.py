@@ -20,7 +20,6 @@ _AT_ONCE = 400
 """Keys in one query: far below what any database takes."""
 
 _PAIR = (events_table.c.user_id, events_table.c.item_id)
-_KEPT = [events_table.c[name] for name in ("event_id", "event_type", "value", "timestamp", "number")]
 
 
 class EventLog:
@@ -39,7 +38,7 @@ class EventLog:
         Raises:
             Overloaded, Closing: nothing was taken. The future raises StoreUnavailable.
         """
-        return self._store.submit(lambda connection: _add(connection, events, self._store.space))
+        return self._store.submit(lambda connection: _add(connection, events, self._store.space, self._store.trained_through))
 
     def erase(self, user_id: str) -> "Future[Change]":
         """Removes a user's events and notes the erasure; a future of `Erased`, raises as `add` does."""
@@ -47,24 +46,27 @@ class EventLog:
 
     def remove_older(self, moment: float, limit: int) -> "Future[Change]":
         """Removes at most `limit` events that happened before a moment; a future of `Reacted`, raises as `add` does."""
-        return self._store.submit(lambda connection: _remove_older(connection, moment, limit, self._store.space))
+        return self._store.submit(
+            lambda connection: _remove_older(connection, moment, limit, self._store.space, self._store.trained_through)
+        )
 
-    def pairs(self) -> Iterator[tuple[Pair, list[KeptEvent]]]:
-        """Every pair of user and item with its events."""
-        query = sa.select(*_PAIR, *_KEPT).order_by(events_table.c.pair, *_PAIR)
+    def pairs(self, through: int) -> Iterator[tuple[Pair, list[KeptEvent]]]:
+        """Every pair of user and item with its events; `through` as in `stand`."""
+        query = _said(through).order_by(events_table.c.pair, *_PAIR)
         with self._store.reading(yield_per=4096) as connection:
             for key, rows in groupby(connection.execute(query), key=lambda row: (row[0], row[1])):
                 yield key, [KeptEvent(*row[2:]) for row in rows]
 
-    def stand(self, pairs: set[Pair], space: str) -> Reacted:
+    def stand(self, pairs: set[Pair], space: str, through: int) -> Reacted:
         """
         How some pairs stand now, as a change.
 
         Args:
             space: of the anchors that it tells.
+            through: the number of the last event that the space's training took in.
         """
         with self._store.reading() as connection:
-            return _reacted(connection, [], pairs, space)
+            return _reacted(connection, [], pairs, space, through)
 
     def known_items(self, space: str) -> Iterator[tuple[str, KnownItem]]:
         """Every item of the store that has events."""
@@ -90,7 +92,7 @@ class EventLog:
         return UserRecord({row[0]: row[1] for row in rows}, max((row[2] for row in rows), default=None), erased_at)
 
 
-def _add(connection: sa.Connection, events: Sequence[NewEvent], space: str) -> Reacted:
+def _add(connection: sa.Connection, events: Sequence[NewEvent], space: str, through: int) -> Reacted:
     erased = _erased_at(connection, {event.user_id for event in events})
     kept = _kept_ids(connection, [event.event_id for event in events])
     gone = _erased_events(connection, [event.event_id for event in events if event.user_id in erased])
@@ -107,7 +109,7 @@ def _add(connection: sa.Connection, events: Sequence[NewEvent], space: str) -> R
             )
     if rows:
         connection.execute(sa.insert(events_table), rows)
-    return _reacted(connection, statuses, {(row["user_id"], row["item_id"]) for row in rows}, space)
+    return _reacted(connection, statuses, {(row["user_id"], row["item_id"]) for row in rows}, space, through)
 
 
 def _status(event: NewEvent, kept: set[str], gone: set[str], erased: Mapping[str, float]) -> Status:
@@ -119,27 +121,28 @@ def _status(event: NewEvent, kept: set[str], gone: set[str], erased: Mapping[str
 def _erase(connection: sa.Connection, user_id: str) -> Erased:
     now, table = time.time(), events_table
     ahead = sa.select(table.c.event_id).where(table.c.user_id == user_id, table.c.timestamp > now)
-    if fast := [{"event": hash_words(event_id)} for event_id in connection.execute(ahead).scalars()]:
-        connection.execute(sa.insert(erased_events_table), fast)
+    fast = connection.execute(ahead).scalars().all()
+    if new := set(fast) - _erased_events(connection, fast):
+        connection.execute(sa.insert(erased_events_table), [{"event": hash_words(event_id)} for event_id in new])
     connection.execute(sa.delete(table).where(table.c.user_id == user_id))
     connection.execute(sa.delete(erasures_table).where(erasures_table.c.user_id == user_id))
     connection.execute(sa.insert(erasures_table).values(user_id=user_id, erased_at=now))
     return Erased(user_id)
 
 
-def _remove_older(connection: sa.Connection, moment: float, limit: int, space: str) -> Reacted:
+def _remove_older(connection: sa.Connection, moment: float, limit: int, space: str, through: int) -> Reacted:
     table = events_table
     query = sa.select(table.c.number, table.c.user_id, table.c.item_id).where(table.c.timestamp < moment)
     rows = connection.execute(query.order_by(table.c.timestamp).limit(limit)).all()
     for numbers in _chunks([row.number for row in rows], _AT_ONCE):
         connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))
-    return _reacted(connection, [], {(row.user_id, row.item_id) for row in rows}, space)
+    return _reacted(connection, [], {(row.user_id, row.item_id) for row in rows}, space, through)
 
 
-def _reacted(connection: sa.Connection, statuses: Sequence[Status], touched: set[Pair], space: str) -> Reacted:
+def _reacted(connection: sa.Connection, statuses: Sequence[Status], touched: set[Pair], space: str, through: int) -> Reacted:
     pairs: dict[Pair, list[KeptEvent]] = {pair: [] for pair in sorted(touched)}
     for hashes in _chunks({hash_pair(*pair) for pair in pairs}, _AT_ONCE):
-        for row in connection.execute(sa.select(*_PAIR, *_KEPT).where(events_table.c.pair.in_(hashes))):
+        for row in connection.execute(_said(through).where(events_table.c.pair.in_(hashes))):
             if (row[0], row[1]) in pairs:
                 pairs[row[0], row[1]].append(KeptEvent(*row[2:]))
     items = {}
@@ -158,6 +161,14 @@ def hash_words(*words: str) -> int:
     """64 bits, signed."""
     data = b"\0".join(word.encode() for word in words)
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big", signed=True)
+
+
+def _said(through: int) -> "sa.Select[Any]":
+    """Pairs' events, those together that say the same and are both in training, up to a number, or both after it."""
+    table = events_table
+    newest = (sa.func.max(table.c.timestamp), sa.func.max(table.c.number), sa.func.count())
+    same = (table.c.event_type, table.c.value)
+    return sa.select(*_PAIR, *same, *newest).group_by(table.c.pair, *_PAIR, *same, table.c.number > through)
 
 
 def _items_query(space: str) -> "sa.Select[tuple[str, float, bytes | None]]":

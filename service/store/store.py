@@ -43,6 +43,8 @@ class Store:
         self._writing = threading.RLock()
         self.space = ""
         """Version of the checkpoint that serves; changed while `paused` alone."""
+        self.trained_through = 0
+        """The number of the last event that its training took in; changed with it."""
         self.is_ahead = False
         """Whether something was committed that `on_change` could not follow: what it leads is not to be believed any more."""
         try:

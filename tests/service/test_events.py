@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from service.space import Space
+from service.store.events import EventLog
 from tests.service.sending import STRANGER, USER, event, post_items, scores, send
 from tests.service.settling import running, settle
 
@@ -53,6 +54,7 @@ async def test_the_next_list_has_the_event_in_it(client: httpx.AsyncClient, spac
 async def test_the_same_id_counts_once(client: httpx.AsyncClient) -> None:
     await post_items(client, "a", "b")
     first = await send(client, event("e1"), event("e1"), event("e2", kind="view"))
+    await settle(client)
     before = await scores(client, STRANGER)
 
     again = await send(client, event("e1"), event("e1", kind="hide", item="b"))
@@ -141,3 +143,29 @@ async def test_events_of_an_unknown_item_wait_for_it(client: httpx.AsyncClient) 
     assert before["b"] != after["b"]
     assert (item["state"], item["event_count"]) == ("thawing", 2)
     assert item["thawed"] > 0
+
+
+async def test_a_pair_with_very_many_events_is_told_in_few_words(client: httpx.AsyncClient) -> None:
+    """One id for all guests and one item on the front page: what each write has to look at must not grow with them."""
+    await post_items(client, "a")
+    kinds = ["impression"] * 60 + ["view"] * 9 + ["like", "like"]
+    await send(client, *(event(f"e{at}", kind=kind) for at, kind in enumerate(kinds)))
+    await send(client, event("r1", kind="rating", value=3), event("r2", kind="rating", value=5))
+    await settle(client)
+    service = running(client)
+
+    told = EventLog(service.store).stand({(STRANGER, "a")}, service.space.version, 0).pairs[STRANGER, "a"]
+    parted = EventLog(service.store).stand({(STRANGER, "a")}, service.space.version, 65).pairs[STRANGER, "a"]
+
+    assert {(one.event_type, one.value, one.count) for one in told} == {
+        ("impression", None, 60),
+        ("view", None, 9),
+        ("like", None, 2),
+        ("rating", 3.0, 1),
+        ("rating", 5.0, 1),
+    }
+    assert sorted((one.event_type, one.count, one.number > 65) for one in parted if one.event_type == "view") == [
+        ("view", 4, True),
+        ("view", 5, False),
+    ]
+    assert (await client.get("/items/a")).json()["event_count"] == 73

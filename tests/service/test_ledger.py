@@ -13,7 +13,7 @@ ITEMS = [f"new-{at}" for at in range(4)]
 
 def like(space: Space, number: int, user: str, item: str) -> Reacted:
     anchor = space.prior_user + np.float32(0.01 * (1 + ITEMS.index(item)))
-    return Reacted([], {(user, item): [KeptEvent(f"e{number}", "like", None, 1e9, number)]}, {item: KnownItem(0.0, anchor)})
+    return Reacted([], {(user, item): [KeptEvent("like", None, 1e9, number)]}, {item: KnownItem(0.0, anchor)})
 
 
 def settle(ledger: Ledger) -> None:

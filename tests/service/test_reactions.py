@@ -14,7 +14,7 @@ RULES = Rules(Liking(4.0))
 
 
 def events(*said: tuple[str, float], value: float | None = None) -> list[KeptEvent]:
-    return [KeptEvent(f"e{at}", kind, value, moment, at) for at, (kind, moment) in enumerate(said)]
+    return [KeptEvent(kind, value, moment, at) for at, (kind, moment) in enumerate(said)]
 
 
 def reaction(*said: tuple[str, float], value: float | None = None, liked: bool = False) -> Reaction:
