@@ -94,7 +94,7 @@ class Catalogue:
         known = {item.item_id: item for item in [*items, *placed]}
         changes: list[Change] = [Erased(user_id) for user_id in sorted(noted.users)]
         changes += [Put(known[name], created=False) if name in known else Deleted(name, existed=True) for name in noted.items]
-        self.apply([*changes, EventLog(store).stand(noted.pairs, self.space.version, self.space.manifest.events_through or 0)])
+        self.apply([*changes, EventLog(store).stand(noted.pairs, self.space.version, self.space.events_through)])
 
     def _placed(self, items: Sequence[StoredItem]) -> list[StoredItem]:
         """Items with where they lie in this space, where they lie anywhere."""

@@ -80,7 +80,7 @@ class Ledger(LedgerTables):
         with self.lock:
             self._erased = set(log.erased())
             items = dict(log.known_items(self._space.version))
-            for pair, events in log.pairs(self._space.manifest.events_through or 0):
+            for pair, events in log.pairs(self._space.events_through):
                 self._write_pair(pair, self._counting(pair, events), items)
             self._refresh_users()
             self._stale_items.clear()

@@ -99,7 +99,7 @@ def open_service(settings: Settings, space: Space) -> Service:
     feed = Feed(catalogue.apply)
     store = Store(settings.store_url, _measured(feed.apply, metrics), max_waiting=settings.store_waiting)
     try:
-        store.space, store.trained_through = space.version, space.manifest.events_through or 0
+        store.space, store.trained_through = space.version, space.events_through
         if settings.force_checkpoint:
             write_active(store, None)
         catalogue.build(store)

@@ -93,6 +93,11 @@ class Space:
         row = self._item_rows.get(item_id)
         return 0 if row is None else int(self._likes[row])
 
+    @property
+    def events_through(self) -> int:
+        """The number of the last event that training saw; 0: none."""
+        return self.manifest.events_through or 0
+
     def trained_through(self, user_id: str, item_id: str) -> int:
         """
         The number of the last event of a user on an item that training may have taken in; 0: none.
@@ -100,7 +105,7 @@ class Space:
         It took in those up to `events_through`, of the pairs that it kept. Of an item that was held out, or a pair that
         only looked, it knows nothing, so that all events of these count.
         """
-        through = self.manifest.events_through or 0
+        through = self.events_through
         return through if through and len(self._trained_pair(user_id, item_id)) else 0
 
     def liked_in_training(self, user_id: str, item_id: str) -> bool:

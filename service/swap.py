@@ -173,7 +173,7 @@ class Swapper:
             catalogue.follow(service.store, shared.feed.take_notes())
             _settle(catalogue)
             write_active(service.store, active)  # the last step that can fail
-            service.store.space, service.store.trained_through = space.version, space.manifest.events_through or 0
+            service.store.space, service.store.trained_through = space.version, space.events_through
             service.store.is_ahead = False  # all of this index comes from the store
             shared.feed.follower = catalogue.apply
             shared.ingestor.serve(space)
