@@ -22,7 +22,7 @@ ProjectError (model/errors.py)
     ├── Overloaded                a queue is full: try again
     ├── Closing                   the service is stopping
     ├── StoreUnavailable          the store cannot write or read
-    ├── OutOfStep                 the index did not follow the store: only a restart mends that
+    ├── OutOfStep                 the index did not follow the store: lists may be wrong
     ├── StoreInUse                another process serves from this store
     └── SettingsError             a THAW_ variable has a bad value
 """

@@ -123,7 +123,7 @@ class Ledger(LedgerTables):
         rows = [row for row in taken if self._items["known"][row]]
         served = self._served([self._items.name(row) for row in rows], np.array(rows, np.int64), self._items["anchor"][rows])
         for row in taken:
-            if not len(self._pairs.of_item(row)):  # nobody had to do with it after all
+            if not self._pairs.count_of_item(row):  # nobody had to do with it after all
                 self._items.drop(row)
         return served
 
@@ -220,7 +220,7 @@ class Ledger(LedgerTables):
         size = 0
         for user in self._stale_users:
             users.append(user)
-            size += len(self._pairs.of_user(user))
+            size += self._pairs.count_of_user(user)
             if size >= _PAIRS_AT_ONCE:
                 break
         return take_first(self._stale_users, len(users))
@@ -247,8 +247,8 @@ class Ledger(LedgerTables):
         for row in rows[self._pairs["events"][rows] == 0].tolist():
             self._pairs.drop(row)
         # Not by the count of those who have events: the share of others who left may still wait to be taken out.
-        left = [item for item in spread.touched.tolist() if not len(self._pairs.of_item(item))]
+        left = [item for item in spread.touched.tolist() if not self._pairs.count_of_item(item)]
         clear_audience(self._items, np.array(left, np.int64))
         for row in users:
-            if not len(self._pairs.of_user(row)):
+            if not self._pairs.count_of_user(row):
                 self._users.drop(row)

@@ -29,6 +29,14 @@ class Pairs(Columns):
         """Rows of an item's pairs."""
         return _copy(self._of_item.get(item))
 
+    def count_of_user(self, user: int) -> int:
+        """How many pairs a user has; as quick for many as for few."""
+        return len(self._of_user.get(user, ()))
+
+    def count_of_item(self, item: int) -> int:
+        """How many pairs an item has; as quick for many as for few."""
+        return len(self._of_item.get(item, ()))
+
     def of_users(self, users: Sequence[int]) -> tuple[Rows, Rows]:
         """Rows of the users' pairs, and which of the users, from 0, each is of."""
         rows = [self.of_user(user) for user in users]

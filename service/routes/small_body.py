@@ -10,7 +10,7 @@ from service.errors import BodyTooLarge
 from service.routes.access import Needs
 
 MOST_BYTES = 2**21
-"""Four times what the longest sensible call of `POST /recommend` has."""
+"""Far above what a call of `POST /recommend` has that keeps to its other limits and to ids and values of usual length."""
 
 
 class SmallBodyRoute(APIRoute):
@@ -18,6 +18,8 @@ class SmallBodyRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+        if self.body_field is None:  # nothing to read, nothing to ask twice
+            return handle
 
         async def bounded(request: Request) -> Response:
             for dependency in self.dependant.dependencies:

@@ -28,3 +28,4 @@ def test_after_any_history_each_owner_has_its_pairs(steps: list[tuple[bool, int,
     for owner in range(6):
         assert sorted(pairs.of_user(owner).tolist()) == sorted(of_user[owner])
         assert sorted(pairs.of_item(owner).tolist()) == sorted(of_item[owner])
+        assert (pairs.count_of_user(owner), pairs.count_of_item(owner)) == (len(of_user[owner]), len(of_item[owner]))

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,6 +92,13 @@ def test_one_write_that_cannot_be_done_does_not_take_the_others_with_it(store: S
     assert store.count() == 2
 
 
+def wait_until(holds: Callable[[], bool], seconds: float = 30.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return holds()
+
+
 def test_a_refused_write_leaves_the_others_in_their_commit(tmp_path: Path) -> None:
     """A commit is what a write waits for: one that is refused must not cost each of the others one of its own."""
     commits: list[list[str]] = []
@@ -100,8 +107,7 @@ def test_a_refused_write_leaves_the_others_in_their_commit(tmp_path: Path) -> No
     try:
         with store.paused():
             first = store.put(item("first"))  # the writer takes it alone, and waits
-            while store.waiting:
-                time.sleep(0.001)
+            assert wait_until(lambda: not store.waiting)
             futures = [store.put(item("a")), store.delete("a", stale), store.put(item("b")), store.put(item("c"), Writing(stale))]
         first.result(10)
         errors = [future.exception(10) for future in futures]
