@@ -32,8 +32,8 @@ class ViewConfig:
     """
     One mixture of experts, and the modalities that it reads.
 
-    The paper has a view for each modality. A view of several modalities is ours: it can say
-    "this picture *and* these words", and is present only where all of them are.
+    The paper has a view for each modality. A view of several modalities is ours: its experts are fitted together, so that
+    each says what the others do not. It is present where any of them is; an expert that has nothing to read is silent.
     """
 
     name: str

@@ -24,7 +24,7 @@ class Lens(nn.Module):
         self.register_buffer("weight", torch.ones(()))
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, d) to (B, R): what experts see."""
+        """(B, d) to (B, R): what experts see; zeros of a row of zeros, which is how a missing modality comes."""
         return self.weight.sqrt() * features
 
     def route(self, features: Tensor) -> Tensor:
@@ -52,9 +52,10 @@ class LandmarkLens(Lens):
         self.register_buffer("points", torch.zeros(landmarks, dim))
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, d) to (B, L), each in (0, weight]."""
+        """(B, d) to (B, L), each in (0, weight]; a row of zeros is like nothing."""
         cosine = self.place(features) @ self.points.T  # (B, L)
-        return self.weight * torch.exp(2.0 * cosine - 2.0)
+        there = (features != 0).any(dim=-1, keepdim=True)
+        return self.weight * torch.exp(2.0 * cosine - 2.0) * there
 
     def route(self, features: Tensor) -> Tensor:
         return self.place(features)
@@ -147,24 +148,30 @@ class Mixture(nn.Module):
         """
         super().__init__()
         self._positions, self._top_k = list(positions), view.top_k
+        self._reads = [[self._positions[lens] for lens in reads] for reads in view.experts]
         widths = [lens.width for lens in lenses]
         self.lenses = nn.ModuleList(lenses)
         self.router = Router(sum(lens.routing_width for lens in lenses), len(view.experts))
         self.experts = nn.ModuleList(Expert(reads, widths, width) for reads in view.experts)
 
-    def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, features: Sequence[Tensor], present: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """
         Args:
-            features: M tensors (B, d_m) float, of all modalities.
+            features: M tensors (B, d_m) float, of all modalities; zeros where missing.
+            present: (B, M) bool.
 
         Returns:
-            The view's output (B, D), its experts' weights (B, K) whose rows sum to 1 and are 0 outside
-            the top k, and the router's log weights (B, K) over all experts.
+            The view's output (B, D); its experts' weights (B, K), whose rows sum to 1 where nothing is missing, 0 outside
+            the top k and for an expert that has nothing to read; and the router's log weights (B, K) over all experts.
         """
         logits: Tensor = self.router(self.route(features))  # (B, K)
-        weights = top_k_softmax(logits, self._top_k)  # (B, K)
+        weights = top_k_softmax(logits, self._top_k) * self._can_read(present)  # (B, K)
         outputs = self.expert_outputs(features)  # (B, K, D)
         return (weights[:, :, None] * outputs).sum(dim=1), weights, logits.log_softmax(dim=-1)
+
+    def _can_read(self, present: Tensor) -> Tensor:
+        """(B, M) to (B, K) bool."""
+        return torch.stack([present[:, reads].any(dim=1) for reads in self._reads], dim=1)
 
     def expert_outputs(self, features: Sequence[Tensor]) -> Tensor:
         """What each expert says of B items, (B, K, D)."""

@@ -29,7 +29,7 @@ class Embedded:
     gate: FloatArray
     """(B, V) float32: weights of the views, 0 where missing, rows sum to 1."""
     experts: tuple[FloatArray, ...]
-    """V arrays (B, K_v) float32: weights of a view's experts; meaningless where the view is missing."""
+    """V arrays (B, K_v) float32: weights of a view's experts, 0 for one that has nothing to read."""
 
     def __len__(self) -> int:
         return len(self.embeddings)

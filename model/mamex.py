@@ -22,7 +22,7 @@ class MamexOutput:
     log_gate: Tensor
     """(B, V) float: log weights of the views; -inf where missing."""
     experts: tuple[Tensor, ...]
-    """V tensors (B, K_v): weights of a view's experts, 0 outside its top k."""
+    """V tensors (B, K_v): weights of a view's experts, 0 outside its top k and for those that have nothing to read."""
     router_log_weights: tuple[Tensor, ...]
     """V tensors (B, K_v): the routers' log weights before the top k is taken."""
     present: Tensor
@@ -33,23 +33,23 @@ class Mamex(nn.Module):
     """
     A mixture of experts for each view of an item, and a gate between the views.
 
-    The features of a missing modality never enter the arithmetic. Where one view is present,
-    the embedding is exactly its output, times the strength of that view alone.
+    The features of a missing modality never enter the arithmetic: a view of several says what it can by the others.
+    Where one view is present, the embedding is exactly its output, times the strength of items that lack the others.
 
     Source: Nguyen et al., "Multi-modal Adaptive Mixture of Experts for Cold-start Recommendation",
         CIKM 2025, arXiv 2508.08042. Ours: the mask and the presence input (the paper has no treatment
         of missing modalities), and views that read several modalities and strengths (off in the recipe `paper`).
     """
 
-    alone: Tensor
-    """(V,): how far an item stands out that lacks a view, by the views that it has; 1 in the recipe `paper`."""
+    strengths: Tensor
+    """(V,): how far an item stands out that lacks a view; 1 in the recipe `paper`."""
 
     def __init__(self, config: MamexConfig) -> None:
         super().__init__()
         self.config = config
         self.mixtures = nn.ModuleList(make_mixture(config, view) for view in config.views)
         self.gate = ViewGate(views=len(config.views), width=config.width, hidden=config.gate_hidden, dropout=config.gate_dropout)
-        self.register_buffer("alone", torch.ones(len(config.views)))
+        self.register_buffer("strengths", torch.ones(len(config.views)))
 
     def forward(self, features: Sequence[Tensor], present: Tensor) -> MamexOutput:
         """
@@ -64,13 +64,13 @@ class Mamex(nn.Module):
         has_view = self.views_present(present)  # (B, V)
         outputs, experts, routers = [], [], []
         for v in range(len(self.config.views)):
-            output, weights, log_weights = self.mixture(v)(seen)
+            output, weights, log_weights = self.mixture(v)(seen, present)
             outputs.append(torch.where(has_view[:, v, None], output, 0.0))
             experts.append(weights)
             routers.append(log_weights)
         views = torch.stack(outputs, dim=1)  # (B, V, D)
         log_gate = self.gate(views, has_view)  # (B, V)
-        embedding = fuse(views, log_gate.exp(), has_view, self.alone)  # (B, D)
+        embedding = fuse(views, log_gate.exp(), has_view, self.strengths)  # (B, D)
         return MamexOutput(embedding, views, log_gate, tuple(experts), tuple(routers), has_view)
 
     def views_present(self, present: Tensor) -> Tensor:
@@ -79,9 +79,9 @@ class Mamex(nn.Module):
             present: (B, M) bool by modality.
 
         Returns:
-            (B, V) bool: a view is there when all that it reads is.
+            (B, V) bool: a view is there when any of what it reads is.
         """
-        columns = [present[:, list(self.config.positions(view))].all(dim=-1) for view in self.config.views]
+        columns = [present[:, list(self.config.positions(view))].any(dim=-1) for view in self.config.views]
         return torch.stack(columns, dim=-1)
 
     def mixture(self, view: int) -> Mixture:
@@ -91,23 +91,23 @@ class Mamex(nn.Module):
         return mixture
 
 
-def fuse(views: Tensor, gate: Tensor, present: Tensor, alone: Tensor) -> Tensor:
+def fuse(views: Tensor, gate: Tensor, present: Tensor, strengths: Tensor) -> Tensor:
     """
     What the views make together.
 
-    A mean of several views is nearer to the middle than each of them, so that items which have one view alone would
-    stand out among those that have them all, only for lack of the others. Their strength takes that back.
+    What is foreseen of an item by little of its content is foreseen less surely, and must not stand out for that among
+    what is foreseen by all of it: an item is drawn to the middle for each view that it lacks.
 
     Args:
         views: (B, V, D).
         gate: (B, V), rows summing to 1, 0 where missing.
         present: (B, V) bool.
-        alone: (V,) strengths.
+        strengths: (V,) of an item that lacks a view; they multiply.
 
     Returns:
         (B, D).
     """
-    strength = torch.where(present.all(dim=1), 1.0, gate @ alone)  # (B,)
+    strength = torch.where(present, 1.0, strengths).prod(dim=1)  # (B,)
     return (gate[:, :, None] * views).sum(dim=1) * strength[:, None]
 
 

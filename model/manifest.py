@@ -11,8 +11,8 @@ from model.encoders.spec import EncoderSpec
 from model.errors import CheckpointFormat
 from model.event_types import Liking
 
-FORMAT_VERSION = 3
-MISSING_POLICY = "masked: a missing modality has weight 0 in the gate, and the others sum to 1"
+FORMAT_VERSION = 4
+MISSING_POLICY = "masked: experts and views that have nothing to read have weight 0, and the gate's other views sum to 1"
 
 
 @dataclass(frozen=True, slots=True)

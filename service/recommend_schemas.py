@@ -174,7 +174,9 @@ class ItemExplanation(BaseModel):
     """What stands behind an item of a list."""
 
     gate: dict[str, float] = Field(description="Weight of each view of its content; 0 where missing, sum 1.")
-    experts: dict[str, dict[str, float]] = Field(description="Weights of the experts of each view; sum 1 a view.")
+    experts: dict[str, dict[str, float]] = Field(
+        description="Weights of each view's experts; 0 for one without anything to read, sum 1 where nothing is missing."
+    )
     nearest: list[NearItem] = Field(description="Up to three items of the user's own likes, the nearest first.")
 
 

@@ -190,7 +190,8 @@ class ItemFusion(BaseModel):
     modalities: dict[str, bool] = Field(description="Which modalities the item has.")
     gate: dict[str, float] = Field(description="Weight of each view; 0 where missing, sum 1.")
     experts: dict[str, dict[str, float]] = Field(
-        description="Weights of the experts of each view that is there, named by what they read; sum 1 a view."
+        description="Weights of the experts of each view that is there, named by what they read; 0 without anything to read. "
+        "They sum to 1 where nothing is missing."
     )
 
 

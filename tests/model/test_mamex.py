@@ -9,7 +9,7 @@ from torch import Tensor
 from model.config import LensConfig, MamexConfig, ModalityConfig, ViewConfig
 from model.errors import NothingPresent
 from model.experts import top_k_softmax
-from model.mamex import Mamex
+from model.mamex import Mamex, fuse
 
 DIMS = (6, 5)
 PAPER = MamexConfig(
@@ -70,9 +70,8 @@ def test_bytes_of_a_missing_modality_cannot_change_the_embedding(config: MamexCo
 
 
 @pytest.mark.parametrize("modality", [0, 1])
-@pytest.mark.parametrize("config", [PAPER, JOINT])
-def test_one_modality_present_gives_exactly_its_output(config: MamexConfig, modality: int) -> None:
-    mamex = make(config)
+def test_one_view_present_gives_exactly_its_output(modality: int) -> None:
+    mamex = make(PAPER)
     features, _ = draw(10)
     only = torch.zeros(10, 2, dtype=torch.bool)
     only[:, modality] = True
@@ -82,16 +81,40 @@ def test_one_modality_present_gives_exactly_its_output(config: MamexConfig, moda
     assert torch.equal(output.embedding, output.views[:, modality])
 
 
-def test_an_item_that_lacks_a_view_stands_out_by_the_strength_of_those_it_has() -> None:
+@pytest.mark.parametrize("modality", [0, 1])
+def test_a_view_of_several_modalities_says_its_part_by_those_that_are_there(modality: int) -> None:
+    """Only experts that have something to read speak, with the weight that they have beside the others."""
+    mamex = make(JOINT)
+    features, _ = draw(10)
+    only = torch.zeros(10, 2, dtype=torch.bool)
+    only[:, modality] = True
+    mixture = mamex.mixture(2)
+
+    weights = mamex(features, only).experts[2]
+    seen = [torch.zeros_like(value) if m != modality else value for m, value in enumerate(features)]
+    logits = mixture.router(mixture.route(seen))
+    expected = (top_k_softmax(logits, 1)[:, :, None] * mixture.expert_outputs(seen))[:, 1 if modality else slice(None)]
+
+    reads_picture, reads_both = weights.unbind(dim=1)
+    assert (reads_picture == 0).all() or modality == 0
+    assert torch.equal(reads_both, top_k_softmax(logits, 1)[:, 1])
+    torch.testing.assert_close(mamex(features, only).views[:, 2], expected if modality else expected.sum(dim=1))
+
+
+def test_an_item_that_lacks_views_stands_out_by_the_product_of_their_strengths() -> None:
     mamex = make(JOINT)
     features, _ = draw(3)
     present = torch.tensor([[True, True], [True, False], [False, True]])
     before = mamex(features, present).embedding
-    mamex.alone.copy_(torch.tensor([0.5, 0.25, 9.0]))
+    mamex.strengths.copy_(torch.tensor([0.5, 0.25, 9.0]))
 
     after = mamex(features, present).embedding
 
-    torch.testing.assert_close(after, before * torch.tensor([[1.0], [0.5], [0.25]]))
+    torch.testing.assert_close(after, before * torch.tensor([[1.0], [0.25], [0.5]]))
+    third = torch.zeros(2, 3, 4)
+    some = torch.tensor([[True, False, False], [True, True, True]])
+    fused = fuse(third + 1.0, some / some.sum(dim=1, keepdim=True), some, mamex.strengths)
+    assert fused[:, 0].tolist() == pytest.approx([0.25 * 9.0, 1.0])
 
 
 @pytest.mark.parametrize("config", [PAPER, JOINT])
@@ -124,10 +147,10 @@ def test_an_item_without_any_modality_is_refused() -> None:
         mamex(features, present)
 
 
-def test_a_view_of_two_modalities_is_there_only_when_both_are() -> None:
+def test_a_view_of_two_modalities_is_there_when_either_is() -> None:
     views = make(JOINT).views_present(torch.tensor([[True, True], [True, False], [False, True]]))
 
-    assert views.tolist() == [[True, True, True], [True, False, False], [False, True, False]]
+    assert views.tolist() == [[True, True, True], [True, False, True], [False, True, True]]
 
 
 def test_top_k_keeps_exactly_k_experts_even_when_logits_are_equal() -> None:

@@ -66,12 +66,11 @@ async def test_items_move_to_a_new_space_without_being_posted_again(space: Space
     assert (ready["items"], ready["unplaced_items"]) == (3, 0)
 
 
-@pytest.mark.parametrize("others", [{"words": "none", "phrases": "none"}, {}], ids=["nothing to read", "too little to read"])
 async def test_an_item_that_a_checkpoint_cannot_read_is_kept_and_said_to_be_unplaced(
-    space: Space, train_space: object, service: object, others: dict[str, str]
+    space: Space, train_space: object, service: object
 ) -> None:
     """Its features are of other encoders: it is not lost, and back when it is posted again."""
-    other = train_space(0, text="hash-text:16", **others)  # type: ignore[operator]
+    other = train_space(0, text="hash-text:16", words="none", phrases="none")  # type: ignore[operator]
     settings = service().settings  # type: ignore[operator]
     async with ServiceContext(space, settings).client() as client:
         await client.post("/items", json={"item_id": "a", "title": "Sailboat mug"})
@@ -88,3 +87,24 @@ async def test_an_item_that_a_checkpoint_cannot_read_is_kept_and_said_to_be_unpl
     assert (mended["items"], mended["unplaced_items"]) == (1, 0)
     assert (kept["title"], kept["searchable"], before) == ("Sailboat mug", False, {})
     assert (again.status_code, list(after)) == (200, ["a"])
+
+
+async def test_an_item_of_which_a_checkpoint_can_read_a_part_is_placed_by_that_part(
+    space: Space, train_space: object, service: object
+) -> None:
+    """The text's encoder is another one, the words' is the same; all of it is read when it is posted again."""
+    other = train_space(0, text="hash-text:16")  # type: ignore[operator]
+    settings = service().settings  # type: ignore[operator]
+    async with ServiceContext(space, settings).client() as client:
+        await client.post("/items", json={"item_id": "a", "title": "Sailboat mug"})
+
+    async with ServiceContext(other, settings).client() as client:
+        ready = (await client.get("/health/ready")).json()
+        part = (await client.get("/items/a")).json()
+        found = await hits(client)
+        await client.post("/items", json={"item_id": "a", "title": "Sailboat mug"})
+        whole = (await client.get("/items/a")).json()
+
+    assert (ready["items"], ready["unplaced_items"], list(found)) == (1, 0, ["a"])
+    assert (part["modalities"]["text"], part["modalities"]["words"]) == (False, True)
+    assert (whole["modalities"]["text"], whole["modalities"]["words"]) == (True, True)

@@ -12,7 +12,7 @@ from model.features import Encoding
 from model.fold_in import place_users
 from training.metrics import rank_metrics
 from training.progress import Step
-from training.recipes.closed_form import add, complete_rows, solve_positive
+from training.recipes.closed_form import add, rows_with_any, solve_positive
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job, spread_judges
 from training.recipes.view_kernels import ViewKernels
@@ -29,7 +29,7 @@ _POPULARITY = 0.3
 
 @dataclass(frozen=True, slots=True)
 class ViewItems:
-    """What a view can learn from: its lenses, placed, and the warm items that have all that it reads."""
+    """What a view can learn from: its lenses, placed, and the warm items that have any of what it reads."""
 
     mixture: Mixture
     positions: tuple[int, ...]
@@ -37,7 +37,7 @@ class ViewItems:
     rows: NDArray[np.intp]
     """(N,) rising, of the warm items."""
     encodings: tuple[Encoding, ...]
-    """Their features, one a lens."""
+    """Their features, one a lens, zeros where an item lacks the modality."""
     landmarks: NDArray[np.intp]
     """Which of them, by position in `rows`, are landmarks."""
     picture: int | None
@@ -68,8 +68,8 @@ class Foresight:
             items: the picture's lens has weight 1.
             targets: (N, F + 1) of the view's items.
         """
-        self.rows = complete_rows(job.cold.features, items.positions)
-        """Of the validation items, those that have all that the view reads."""
+        self.rows = rows_with_any(job.cold.features, items.positions)
+        """Of the validation items, those that the view can read."""
         self._likes = job.cold.likes[:, self.rows]
         self._judges = spread_judges(self._likes, _USERS)
         self._ids = [job.cold.item_ids[int(row)] for row in self.rows]

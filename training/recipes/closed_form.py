@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from model.content import FloatArray
 from model.experts import LandmarkLens, Lens, Mixture, VocabularyLens
 from model.features import Encoding, Features
-from training.recipes.view_kernels import CHUNK, ViewKernels, see
+from training.recipes.view_kernels import CHUNK, ViewKernels, has_content, see
 
 _JITTER = 1e-6
 
@@ -47,12 +47,12 @@ def place_lens(lens: Lens, encoding: Encoding, landmarks: NDArray[np.intp], weig
     Sets a lens's weight, and its centre and landmarks or its vocabulary, from warm items.
 
     Args:
-        encoding: (I, d) of warm items that have the modality.
+        encoding: (I, d) of warm items, zeros where the modality is missing; some have it.
         landmarks: rows of the items that are landmarks.
     """
     lens.weight.fill_(weight)
     if isinstance(lens, LandmarkLens):
-        lens.centre.copy_(torch.from_numpy(encoding.mean(axis=0)))
+        lens.centre.copy_(torch.from_numpy(encoding[has_content(encoding)].mean(axis=0)))
         lens.points.copy_(lens.place(torch.from_numpy(encoding[landmarks])))
     elif isinstance(lens, VocabularyLens):
         vocabulary = take_vocabulary(encoding, limit=lens.width)
@@ -126,16 +126,18 @@ def write_expert(
     """
     Makes coefficients of landmarks one expert's weights: a landmark keeps its own, an inner product gets their sum.
 
+    A landmark that the expert's lens can see nothing of has none.
+
     Args:
         at: the expert, and the lens that it reads.
         encoding: of the view's items, for this lens.
         coefficients: (L, D).
     """
     lens = mixture.plain_lenses()[at]
-    block = coefficients
+    block = coefficients * has_content(encoding[landmarks])[:, None]
     if not isinstance(lens, LandmarkLens):
         parts = np.array_split(np.arange(len(landmarks)), -(-len(landmarks) // CHUNK))
-        sums = (sp.csr_array(see(lens, encoding[landmarks[part]])).T @ coefficients[part] for part in parts)
+        sums = (sp.csr_array(see(lens, encoding[landmarks[part]])).T @ block[part] for part in parts)
         block = sum(sums, np.zeros((lens.width, coefficients.shape[1])))
     expert = mixture.expert(at)
     with torch.no_grad():
@@ -148,9 +150,9 @@ def make_folds(count: int, folds: int, random: np.random.Generator) -> list[NDAr
     return [np.sort(part).astype(np.intp) for part in np.array_split(random.permutation(count), min(folds, count))]
 
 
-def complete_rows(features: Features, positions: Sequence[int]) -> NDArray[np.intp]:
-    """Rows of the items that have every one of some modalities."""
-    return np.flatnonzero(features.present[:, list(positions)].all(axis=1)).astype(np.intp)
+def rows_with_any(features: Features, positions: Sequence[int]) -> NDArray[np.intp]:
+    """Rows of the items that have one or more of some modalities."""
+    return np.flatnonzero(features.present[:, list(positions)].any(axis=1)).astype(np.intp)
 
 
 def add(kernels: Sequence[FloatArray]) -> FloatArray:

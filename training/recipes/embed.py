@@ -10,7 +10,7 @@ from model.mamex import Mamex
 
 
 def readable_rows(mamex: Mamex, features: Features) -> NDArray[np.intp]:
-    """Rows of the items that have all that some view reads."""
+    """Rows of the items of which some view can read anything."""
     rows: NDArray[np.intp] = np.flatnonzero(mamex.views_present(torch.from_numpy(features.present)).any(dim=1).numpy())
     return rows
 

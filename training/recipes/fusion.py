@@ -1,9 +1,11 @@
 """The gate under training: what an item's views make together, also where some of them are missing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.optimize import nnls
 from torch import Tensor, nn
 
 from model.mamex import fuse
@@ -11,13 +13,27 @@ from training.recipes.episodes import Episode
 from training.recipes.heads import Heads
 
 _LEAST_STRENGTH = 0.1
+_LEAST_WEIGHT = 1e-3
+_SHARED = 1e-6
+"""Of the largest view, that views which say the same share their weight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """How items that lack views are weighed; what several lack adds up."""
+
+    shifts: Tensor
+    """(V, V): what an item that lacks the row's view has added to its gate's logits."""
+    strengths: Tensor
+    """(V,): what its embedding is multiplied by."""
 
 
 class Fusion(nn.Module):
-    """Weights of views: constants, masked where a view is missing."""
+    """Weights of views: constants for each of the sets of views that items may have."""
 
     factors: Tensor
-    alone: Tensor
+    _shifts: Tensor
+    _strengths: Tensor
 
     def __init__(self, start: float, popularity: Sequence[float], width: int) -> None:
         """
@@ -31,8 +47,19 @@ class Fusion(nn.Module):
         others = torch.full((views - 1,), start).log() - np.log(1 - start * (views - 1))
         self.logits = nn.Parameter(torch.cat([torch.zeros(1), others]))
         self.register_buffer("factors", torch.ones(views, width))
-        self.register_buffer("alone", torch.ones(views))
+        self.register_buffer("_shifts", torch.zeros(views, views))
+        self.register_buffer("_strengths", torch.ones(views))
         self.set_popularity(popularity)
+
+    @property
+    def lacking(self) -> Lacking:
+        """How items that lack views are weighed."""
+        return Lacking(self._shifts, self._strengths)
+
+    def set_lacking(self, lacking: Lacking) -> None:
+        """Sets it."""
+        self._shifts.copy_(lacking.shifts)
+        self._strengths.copy_(lacking.strengths)
 
     def set_popularity(self, popularity: Sequence[float]) -> None:
         """Sets how much popularity counts in each of the V views."""
@@ -40,20 +67,22 @@ class Fusion(nn.Module):
 
     def forward(self, views: Tensor, present: Tensor) -> Tensor:
         """(H, V, D) and (H, V) bool to (H, D)."""
-        weights = self.logits.expand(present.shape).masked_fill(~present, float("-inf")).softmax(dim=1)
-        return fuse(views * self.factors, weights, present, self.alone)
+        logits = self.logits + (~present).float() @ self._shifts
+        weights = logits.masked_fill(~present, float("-inf")).softmax(dim=1)
+        return fuse(views * self.factors, weights, present, self._strengths)
 
 
 class ViewOutputs:
     """What views, their heads learned, say of the items of episodes and of those held out for validation."""
 
-    def __init__(self, heads: Sequence[Heads], cold: Sequence[Tensor], has_view: Tensor) -> None:
+    def __init__(self, heads: Sequence[Heads], reads: Sequence[Sequence[int]], cold: Sequence[Tensor], has_view: Tensor) -> None:
         """
         Args:
+            reads: for each view, the modality that each of its experts reads.
             cold: what each view's experts say of the validation items, (C, K, D).
             has_view: (C, V) bool, of the same items.
         """
-        self._heads, self._cold, self._has_view = heads, cold, has_view
+        self._heads, self._reads, self._cold, self._has_view = heads, reads, cold, has_view
 
     def embed(self, fusion: Fusion, episode: Episode) -> tuple[Tensor, Tensor]:
         """Which of an episode's items have a view, and their embeddings."""
@@ -61,11 +90,21 @@ class ViewOutputs:
         present = episode.present[rows]
         return rows, fusion(self._views([output[rows] for output in episode.outputs], present), present)
 
-    def complete(self, fusion: Fusion, episode: Episode) -> tuple[Tensor, Tensor]:
-        """Of an episode's items that have all views: what each view says of them (H', V, D), and all together (H', D)."""
+    def complete(self, fusion: Fusion, episode: Episode) -> Tensor:
+        """(H', D): what all views make of an episode's items that have them all."""
         rows = episode.present.all(dim=1)
-        views = self._views([output[rows] for output in episode.outputs], episode.present[rows])
-        return views * fusion.factors, fusion(views, episode.present[rows])
+        fused: Tensor = fusion(
+            self._views([output[rows] for output in episode.outputs], episode.present[rows]), episode.present[rows]
+        )
+        return fused
+
+    def without(self, fusion: Fusion, episode: Episode, view: int) -> Tensor:
+        """(H', V, D): what each view would say of the same items if they lacked what this view reads."""
+        rows = episode.present.all(dim=1)
+        lost = set(self._reads[view])
+        kept = [torch.tensor([modality not in lost for modality in reads]) for reads in self._reads]
+        outputs = [output[rows] * there[None, :, None] for output, there in zip(episode.outputs, kept, strict=True)]
+        return self._views(outputs, episode.present[rows]) * fusion.factors
 
     def embed_cold(self, fusion: Fusion) -> Tensor:
         """(C, D) of the validation items, zeros for one without a view."""
@@ -79,25 +118,45 @@ class ViewOutputs:
         return stacked * present[:, :, None]
 
 
-def measure_strengths(views: Tensor, together: Tensor, users: Tensor) -> Tensor:
+def measure_weights(batches: Iterable[tuple[Tensor, Tensor]], users: Tensor) -> Tensor:
     """
-    What each view must be multiplied by to come nearest to what all of them say together, in users' scores of items.
-
-    That is how far an item that has this view alone may stand out: the mean of views that know different things is
-    nearer to the middle than each of them.
+    What views must be multiplied by that their sum comes nearest to something, in users' scores of items.
 
     Args:
-        views: (H, V, D) of items that have them all.
-        together: (H, D).
+        batches: of items: what each view says of them (H, V, D), zeros where it says nothing, and what is to be come
+            near to (H, D); distances are to each batch's mean.
         users: (U, D).
 
     Returns:
-        (V,), never less than a tenth; 1 where there are too few items to tell.
+        (V,), none negative; zeros where no view says anything, or none of it is a number.
     """
-    if len(views) < 2:
-        return torch.ones(views.shape[1])
-    heard = users.T @ users  # (D, D)
-    views, together = views - views.mean(dim=0), together - together.mean(dim=0)
-    alike = torch.einsum("hvd,de,he->v", views, heard, together)
-    own = torch.einsum("hvd,de,hve->v", views, heard, views)
-    return (alike / own.clamp_min(1e-12)).clamp_min(_LEAST_STRENGTH)
+    heard = (users.T @ users).double()  # (D, D)
+    own, alike = torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+    for views, together in batches:
+        centred, aim = (views - views.mean(dim=0)).double(), (together - together.mean(dim=0)).double()
+        own = own + torch.einsum("hvd,de,hwe->vw", centred, heard, centred)
+        alike = alike + torch.einsum("hvd,de,he->v", centred, heard, aim)
+    if not (own.isfinite().all() and alike.isfinite().all()):
+        return torch.zeros(len(alike))
+    own.diagonal().add_(_SHARED * own.diagonal().max() + 1e-12)
+    root = torch.linalg.cholesky(own)
+    right = torch.linalg.solve_triangular(root, alike[:, None], upper=False)[:, 0]
+    return torch.from_numpy(nnls(root.T.numpy(), right.numpy())[0]).float()
+
+
+def weigh_lacking(logits: Tensor, found: Sequence[Tensor]) -> Lacking:
+    """
+    Gates and strengths that multiply views as it was measured.
+
+    Args:
+        logits: (V,) of items that have every view.
+        found: for each view but the first, (V,) what the others are best multiplied by where it is missing; zeros
+            where that is not known, and nothing is changed.
+    """
+    lacking = Lacking(torch.zeros(len(logits), len(logits)), torch.ones(len(logits)))
+    for view, weights in enumerate(found, start=1):
+        total = weights.sum()
+        if total > 0:
+            lacking.shifts[view] = (weights / total).clamp_min(_LEAST_WEIGHT).log() - logits
+            lacking.strengths[view] = total.clamp_min(_LEAST_STRENGTH)
+    return lacking

@@ -21,7 +21,8 @@ LEAST_LOAD = 0.01
 @torch.inference_mode()
 def mixture_health(mamex: Mamex, features: Features) -> dict[str, Any]:
     """
-    Mean gate over items that have every view, each view's hard load, and entropies as a share of their maximum.
+    Mean gate over items that have every view, each view's hard load over items that have all that it reads, and entropies
+    as a share of their maximum.
 
     Items that have no view are passed over.
 
@@ -33,12 +34,13 @@ def mixture_health(mamex: Mamex, features: Features) -> dict[str, Any]:
     gate = np.concatenate([output.log_gate.exp().cpu().numpy() for output in outputs])
     complete = present.all(axis=1)
     names = [view.name for view in mamex.config.views]
+    whole = [features.present[:, list(mamex.config.positions(view))].all(axis=1) for view in mamex.config.views]
     health: dict[str, Any] = {
         "gate": dict(zip(names, gate[complete].mean(axis=0).round(4).tolist(), strict=True)) if complete.any() else {},
         "gate_entropy": _entropy(gate[complete]),
     }
     for v, name in enumerate(names):
-        weights = np.concatenate([output.experts[v].cpu().numpy() for output in outputs])[present[:, v]]
+        weights = np.concatenate([output.experts[v].cpu().numpy() for output in outputs])[whole[v]]
         if len(weights):
             health[name] = {"load": (weights > 0).mean(axis=0).round(4).tolist(), "entropy": _entropy(weights)}
     return health

@@ -19,7 +19,7 @@ from training.loop import EarlyStopping
 from training.progress import Step
 from training.recipes.closed_form import write_expert
 from training.recipes.episodes import Audience, Embed, Episode, FittedView, Scorer, learn
-from training.recipes.fusion import Fusion, ViewOutputs, measure_strengths
+from training.recipes.fusion import Fusion, Lacking, ViewOutputs, measure_weights, weigh_lacking
 from training.recipes.heads import Heads
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job
@@ -34,8 +34,8 @@ class Learned:
     heads: Sequence[Heads]
     gate: Tensor
     """(V,) logits."""
-    alone: Tensor
-    """(V,): how far items stand out that have one view alone."""
+    lacking: Lacking
+    """How items that lack a view are weighed."""
     factors: FloatArray
     """(V, D): what each view's output is multiplied by, that items which have this view alone rank as it ranks them."""
     popularity: float
@@ -131,19 +131,24 @@ class RankingFit:
         return [1.0, *(float(np.median(weighed(stage) / ours)) for stage in stages[1:])]
 
     @torch.no_grad()
-    def strengths(self, whole: Stage, complete: Embed) -> Tensor:
+    def lacking(self, whole: Stage, fusion: Fusion, outputs: ViewOutputs) -> Lacking:
         """
-        (V,) what makes each view of held-out items come nearest to all of them together (`measure_strengths`).
+        How items that lack a view come nearest to what would be said of them if they had it: by held-out items that do.
 
         Args:
             whole: what users' weight and deviations come from.
-            complete: the views' outputs for items of an episode that have them all, and what they come to.
         """
         users = torch.from_numpy(
             place_users(self._audience.teacher.users, whole.scorer.popularity.item(), self.spread(whole.embed))
         )
-        found = [complete(episode) for episode in self._once]
-        return measure_strengths(torch.cat([views for views, _ in found]), torch.cat([fused for _, fused in found]), users)
+        whole_episodes = [episode for episode in self._once if episode.present.all(dim=1).any()]
+
+        def weights_without(view: int) -> Tensor:
+            pairs = ((outputs.without(fusion, one, view), outputs.complete(fusion, one)) for one in whole_episodes)
+            return measure_weights(pairs, users)
+
+        count = len(fusion.logits) if whole_episodes else 1
+        return weigh_lacking(fusion.logits.detach(), [weights_without(view) for view in range(1, count)])
 
     @torch.no_grad()
     def _judge(self, stage: Stage) -> float:
@@ -176,16 +181,17 @@ def learn_ranking(
             fit.run(stage, advance)
         scorer = copy.deepcopy(stages[0].scorer)
         fusion = Fusion(numbers.gate_start, fit.popularity_factors(stages, stages[0]), audience.teacher.items.shape[1] + 1)
-        outputs = ViewOutputs(heads, cold, has_view)
+        outputs = ViewOutputs(heads, [view.items.positions for view in views], cold, has_view)
         fused = _gate_stage(fusion, outputs, scorer, numbers, gate_epochs)
+        fusion.set_lacking(fit.lacking(fused, fusion, outputs))
         fit.run(fused, advance)
         fusion.set_popularity(fit.popularity_factors(stages, fused))
-        fusion.alone.copy_(fit.strengths(fused, lambda episode: outputs.complete(fusion, episode)))
+        fusion.set_lacking(fit.lacking(fused, fusion, outputs))
     held_out, foreseen = fit.foresee(fused.embed)
     return Learned(
         heads,
         fusion.logits.detach(),
-        fusion.alone,
+        fusion.lacking,
         fusion.factors.numpy(),
         fused.scorer.popularity.item(),
         fit.spread(fused.embed),
@@ -211,13 +217,20 @@ def write_view(mixture: Mixture, view: FittedView, heads: Heads | None, factors:
         mixture.router.bias.copy_(heads.logits if heads else torch.zeros_like(mixture.router.bias))
 
 
-def write_gate(mamex: Mamex, logits: Tensor) -> None:
-    """Makes the gate give these logits for every item."""
-    last = mamex.gate.score[-1]
+def write_gate(mamex: Mamex, logits: Tensor, lacking: Lacking) -> None:
+    """Makes the gate give these logits, moved where views are missing: it reads of an item only which are there."""
+    first, last = mamex.gate.score[0], mamex.gate.score[-1]
+    assert isinstance(first, nn.Linear)
     assert isinstance(last, nn.Linear)
+    views = len(logits)
     with torch.no_grad():
-        last.weight.zero_()
-        last.bias.copy_(logits)
+        for layer in (first, last):
+            layer.weight.zero_()
+            layer.bias.zero_()
+        first.weight[:views, -views:] = torch.eye(views)  # the last inputs are 1 where a view is there
+        last.weight[:, :views] = -lacking.shifts.T
+        last.bias.copy_(logits + lacking.shifts.sum(dim=0))
+        mamex.strengths.copy_(lacking.strengths)
 
 
 def _view_stage(view: ViewConfig, at: int, audience: Audience, cold: Tensor, present: Tensor, numbers: ThawNumbers) -> Stage:

@@ -5,8 +5,12 @@ Where it departs from the paper, and why. Experts are kernel ridge regressions t
 each with a lens of its own (the whole text, its title, its sentences, its words, its phrases, the picture): networks
 under a pairwise loss overfit a few thousand items. What is learned by gradient (a linear correction of each expert,
 the routers, the gate, the weight of popularity) is learned by a listwise loss over episodes that hold warm items out
-as if they were cold. Routers and gate came out best as constants: they weigh experts and views, not items. The last
-coordinate of an embedding is the popularity that content promises.
+as if they were cold. Routers and gate came out best as constants: they weigh experts and views, and know of an item only
+which views it lacks. The last coordinate of an embedding is the popularity that content promises.
+
+The first view reads everything; where an item lacks something, the rest of what it reads still says its part, and warm
+items that lack something teach their part. The views of one kind of content know what that kind tells by itself, and
+count most where the other is missing.
 """
 
 from collections.abc import Mapping
@@ -19,12 +23,12 @@ from numpy.typing import NDArray
 
 from model.config import LensConfig, MamexConfig, ViewConfig
 from model.content import FloatArray
-from model.encoders.spec import Kind
+from model.encoders.spec import EncoderSpec, Kind
 from model.fold_in import FoldIn
 from model.mamex import Mamex
 from training.errors import BadConfig
 from training.recipes.choose_kernel import Choice, Foresight, ViewItems, choose_kernel, settings
-from training.recipes.closed_form import ViewFit, complete_rows, place_lens, take_vocabulary
+from training.recipes.closed_form import ViewFit, place_lens, rows_with_any, take_vocabulary
 from training.recipes.episodes import Audience, Episode, FittedView, hold_out
 from training.recipes.fold_in_fit import HeldOut, fit_thawing
 from training.recipes.health import mixture_health
@@ -33,7 +37,7 @@ from training.recipes.ranking_fit import Learned, learn_ranking, write_gate, wri
 from training.recipes.teacher import Teacher, fit_teacher
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job, Trained
-from training.recipes.view_kernels import ViewKernels
+from training.recipes.view_kernels import ViewKernels, has_content
 
 LENS_WEIGHTS: Mapping[str, float] = MappingProxyType({"title": 0.5, "words": 0.7, "phrases": 0.25})
 """How much a modality counts in its view's kernel; 1 for one that is not named here."""
@@ -87,27 +91,35 @@ def design_network(job: Job, numbers: ThawNumbers) -> MamexConfig:
     A view for each kind of content; an expert for each of its modalities.
 
     Raises:
-        BadConfig: no view has two warm items to learn from.
+        BadConfig: no modality has two warm items to learn from.
     """
     views = []
     for name, positions in _readings(job):
-        rows = complete_rows(job.warm.features, positions)
-        if len(rows) < 2:
-            job.reporter.say(f"the view {name} is left out: {len(rows)} warm items have it, and two are needed")
-            continue
+        rows = rows_with_any(job.warm.features, positions)
         lenses = tuple(_design_lens(job, numbers, position, rows) for position in positions)
         views.append(ViewConfig(name, lenses, tuple((at,) for at in range(len(lenses))), top_k=len(lenses)))
-    if not views:
-        raise BadConfig("no modality is present in two warm items: there is nothing to learn from")
     return MamexConfig(job.modalities, tuple(views), numbers.width)
 
 
 def _readings(job: Job) -> list[tuple[str, list[int]]]:
     """What each view reads: everything together, then each kind of content alone."""
-    kinds = {kind: [at for at, spec in enumerate(job.specs.values()) if spec.kind is kind] for kind in (Kind.TEXT, Kind.IMAGE)}
+    readable = _readable(job)
+    kinds = {kind: [at for at, spec in readable.items() if spec.kind is kind] for kind in (Kind.TEXT, Kind.IMAGE)}
     alone = [(str(kind), positions) for kind, positions in kinds.items() if positions]
     together = sorted(position for _, positions in alone for position in positions)
     return [(TOGETHER, together), *alone] if len(alone) > 1 else alone
+
+
+def _readable(job: Job) -> dict[int, EncoderSpec]:
+    """Positions and encoders of the modalities that two warm items have: fewer teach nothing."""
+    counts = [int(has_content(value).sum()) for value in job.warm.features.values]
+    for name, count in zip(job.specs, counts, strict=True):
+        if count < 2:
+            job.reporter.say(f"{name} is not read: {count} of the warm items have it, and two are needed")
+    found = {at: spec for at, spec in enumerate(job.specs.values()) if counts[at] >= 2}
+    if not found:
+        raise BadConfig("no modality is present in two warm items: there is nothing to learn from")
+    return found
 
 
 def _design_lens(job: Job, numbers: ThawNumbers, position: int, rows: NDArray[np.intp]) -> LensConfig:
@@ -122,7 +134,7 @@ def _place_view(job: Job, mamex: Mamex, at: int, numbers: ThawNumbers, random: n
     """Places a view's lenses on warm items."""
     view, mixture = mamex.config.views[at], mamex.mixture(at)
     positions = mamex.config.positions(view)
-    rows = complete_rows(job.warm.features, positions)
+    rows = rows_with_any(job.warm.features, positions)
     encodings = tuple(job.warm.features.values[position][rows] for position in positions)
     landmarks = np.sort(random.permutation(len(rows))[: numbers.landmarks]).astype(np.intp)
     for lens, encoding, name in zip(mixture.plain_lenses(), encodings, view.reads, strict=True):
@@ -191,6 +203,4 @@ def _fit_fold_in(job: Job, teacher: Teacher, learned: Learned) -> dict[str, Floa
 def _write(mamex: Mamex, views: list[FittedView], learned: Learned) -> None:
     for at, view in enumerate(views):
         write_view(mamex.mixture(at), view, learned.heads[at], learned.factors[at])
-    write_gate(mamex, learned.gate)
-    with torch.no_grad():
-        mamex.alone.copy_(learned.alone)
+    write_gate(mamex, learned.gate, learned.lacking)

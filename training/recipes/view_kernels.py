@@ -1,4 +1,9 @@
-"""The kernels of a view's lenses, between some items and its landmarks, a chunk of items at a time."""
+"""
+The kernels of a view's lenses, between some items and its landmarks, a chunk of items at a time.
+
+An item that lacks a modality is like no other in it: its kernel is 0, and what is foreseen of the item is foreseen by
+the other kernels.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,7 +12,7 @@ import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
-from model.content import FloatArray
+from model.content import BoolArray, FloatArray
 from model.experts import LandmarkLens, Lens, Mixture
 from model.features import Encoding, to_tensor
 
@@ -21,7 +26,7 @@ class ViewKernels:
         """
         Args:
             mixture: its lenses are placed already.
-            encodings: (N, d) of the view's warm items, one a lens.
+            encodings: (N, d) of the view's warm items, one a lens, zeros where an item lacks the modality.
             landmarks: rows of the items that are landmarks.
         """
         self.landmarks = landmarks
@@ -30,6 +35,7 @@ class ViewKernels:
             None if isinstance(lens, LandmarkLens) else _see_all(lens, encoding[landmarks])
             for lens, encoding in zip(self._lenses, encodings, strict=True)
         ]
+        self._there = [has_content(encoding[landmarks]).astype(np.float32) for encoding in encodings]
 
     def chunks(self, rows: NDArray[np.intp]) -> Iterator[tuple[slice, list[FloatArray]]]:
         """Places among the rows, and one kernel (C, L) a lens between these items and the landmarks."""
@@ -51,9 +57,9 @@ class ViewKernels:
     def of(self, encodings: Sequence[Encoding]) -> list[FloatArray]:
         """The same for other items, by their encodings."""
         found = []
-        for lens, encoding, points in zip(self._lenses, encodings, self._points, strict=True):
+        for lens, encoding, points, there in zip(self._lenses, encodings, self._points, self._there, strict=True):
             seen = see(lens, encoding)
-            found.append(seen if points is None else np.asarray((points @ seen.T).T, np.float32))
+            found.append(seen * there if points is None else np.asarray((points @ seen.T).T, np.float32))
         return found
 
 
@@ -62,6 +68,13 @@ def see(lens: Lens, encoding: Encoding) -> FloatArray:
     """(B, R): what experts see through a lens."""
     seen: FloatArray = lens(to_tensor(encoding)).numpy()
     return seen
+
+
+def has_content(encoding: Encoding) -> BoolArray:
+    """(N,): which items' rows are not all zeros."""
+    if sp.issparse(encoding):
+        return np.asarray(np.diff(encoding.indptr) > 0, np.bool_)
+    return np.asarray((encoding != 0).any(axis=1), np.bool_)
 
 
 def _see_all(lens: Lens, encoding: Encoding) -> sp.csr_array:
