@@ -1,6 +1,6 @@
 """`missing`: what a ranking is worth when items lack a modality."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +23,10 @@ from training.recipes.trained import Trained
 
 
 def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
-    """Each kind of content removed, against the recipe without it; half of the items losing one, against imputing its mean."""
+    """
+    Each kind of content removed from the test items, against the recipe trained without it; and half of the items losing
+    one, of the test or of all, against imputing the mean.
+    """
     return compare_pairs(trials, _cases, reporter)
 
 
@@ -35,9 +38,14 @@ def _cases(trial: Trial) -> Cases:
         alone = trial.reading(tuple(name for name in trial.job.specs if name not in lost))
         small = judge(of_trained(train_thaw(alone.job, ThawNumbers())), alone.test)
         cases[f"{kind} removed", "the recipe trained without it"] = Pair(_judge_without(trial, trained, lost), small)
-    half = replace(trial.test, features=_lose_one(trial, list(kinds.values())))
-    imputed = by_factors(trained.user_embeddings, lambda features: impute(trained, trial.job.warm.features, features))
-    cases["half of the items lose one", "mean imputation"] = Pair(judge(of_trained(trained), half), judge(imputed, half))
+    some = _lose_one(trial, list(kinds.values()))
+    imputed = embed_all(trained.mamex, impute(some.test.features, trial.job.warm.features))
+    cases["half of the new items lose one", "mean imputation"] = Pair(
+        judge(of_trained(trained), some.test), judge(by_factors(trained.user_embeddings, lambda _: imputed), some.test)
+    )
+    filled = _change(some, lambda features: impute(features, some.job.warm.features))
+    ours, theirs = (judge(of_trained(train_thaw(one.job, ThawNumbers())), one.test) for one in (some, filled))
+    cases["half of all items lose one", "mean imputation"] = Pair(ours, theirs)
     return cases
 
 
@@ -65,15 +73,26 @@ def _kinds(trial: Trial) -> dict[str, tuple[str, ...]]:
     return {kind: tuple(name for name, spec in specs.items() if str(spec.kind) == kind) for kind in kinds}
 
 
-def _lose_one(trial: Trial, kinds: Sequence[tuple[str, ...]]) -> Features:
-    """Half of the test items that have all kinds of content lose one of them, drawn at random."""
-    features = trial.test.features
+def _lose_one(trial: Trial, kinds: Sequence[tuple[str, ...]]) -> Trial:
+    """Half of the items that have all kinds of content lose one of them, drawn at random."""
     random = np.random.default_rng([trial.seed, 2])
-    complete = features.present.all(axis=1) & (random.random(len(features)) < 0.5)
-    which = random.integers(len(kinds), size=len(features))
     names = list(trial.job.specs)
-    gone = np.array([[name in kinds[kind] for name in names] for kind in which])
-    return _mask(features, features.present & ~(gone & complete[:, None]))
+
+    def lose(features: Features) -> Features:
+        drawn = features.present.all(axis=1) & (random.random(len(features)) < 0.5)
+        which = random.integers(len(kinds), size=len(features))
+        gone = np.array([[name in kinds[kind] for name in names] for kind in which])
+        return _mask(features, features.present & ~(gone & drawn[:, None]))
+
+    return _change(trial, lose)
+
+
+def _change(trial: Trial, change: Callable[[Features], Features]) -> Trial:
+    """The trial, the features of its test, warm and validation items changed in this order."""
+    test = replace(trial.test, features=change(trial.test.features))
+    warm = replace(trial.job.warm, features=change(trial.job.warm.features))
+    cold = replace(trial.job.cold, features=change(trial.job.cold.features))
+    return replace(trial, job=replace(trial.job, warm=warm, cold=cold), test=test)
 
 
 def _mask(features: Features, present: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> Features:
@@ -84,8 +103,8 @@ def _mask(features: Features, present: np.ndarray[tuple[int, int], np.dtype[np.b
     return Features(tuple(values), present)
 
 
-def impute(trained: Trained, warm: Features, features: Features) -> FloatArray:
-    """(C, D): embeddings as if nothing were missing, with the mean of the warm items' features where something is."""
+def impute(features: Features, warm: Features) -> Features:
+    """As if nothing were missing: the mean of the warm items' features where something is."""
     values = []
     for at, value in enumerate(features.values):
         if sp.issparse(value):  # hashed terms: their mean is next to nothing everywhere
@@ -93,4 +112,4 @@ def impute(trained: Trained, warm: Features, features: Features) -> FloatArray:
             continue
         typical = warm.values[at][warm.present[:, at]].mean(axis=0)
         values.append(np.where(features.present[:, at : at + 1], value, typical).astype(np.float32))
-    return embed_all(trained.mamex, Features(tuple(values), np.ones_like(features.present)))
+    return Features(tuple(values), np.ones_like(features.present))
