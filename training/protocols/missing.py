@@ -1,12 +1,15 @@
 """`missing`: what a ranking is worth when items lack a modality."""
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
+import torch
+from numpy.typing import ArrayLike
 
-from model.content import FloatArray
 from model.features import Features, spread_rows
 from training.errors import BadConfig
 from training.progress import Reporter
@@ -14,9 +17,9 @@ from training.protocols.cold_only import judge
 from training.protocols.intervals import Pair
 from training.protocols.methods import of_trained
 from training.protocols.pairs import Cases, Row, compare_pairs
-from training.protocols.ranking import Ranking, by_factors
 from training.protocols.trial import Trial
-from training.recipes.embed import embed_all
+from training.recipes.fusion import Lacking
+from training.recipes.ranking_fit import write_gate
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Trained
@@ -25,7 +28,7 @@ from training.recipes.trained import Trained
 def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
     """
     Each kind of content removed from the test items, against the recipe trained without it; and half of the items losing
-    one, of the test or of all, against imputing the mean.
+    one, of the test or of all, against imputing the mean. And against gates that do not know what is missing.
     """
     return compare_pairs(trials, _cases, reporter)
 
@@ -33,29 +36,32 @@ def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
 def _cases(trial: Trial) -> Cases:
     kinds = _kinds(trial)
     trained = train_thaw(trial.job, ThawNumbers())
+    even = _even_gates(trained)
     cases = {}
     for kind, lost in kinds.items():
         alone = trial.reading(tuple(name for name in trial.job.specs if name not in lost))
         small = judge(of_trained(train_thaw(alone.job, ThawNumbers())), alone.test)
-        cases[f"{kind} removed", "the recipe trained without it"] = Pair(_judge_without(trial, trained, lost), small)
+        without = _change(trial, partial(_remove, lost=[name in lost for name in trial.job.specs])).test
+        ours = judge(of_trained(trained), without)
+        cases[f"{kind} removed", "the recipe trained without it"] = Pair(ours, small)
+        cases[f"{kind} removed", "even gates"] = Pair(ours, judge(of_trained(even), without))
     some = _lose_one(trial, list(kinds.values()))
-    imputed = embed_all(trained.mamex, impute(some.test.features, trial.job.warm.features))
-    cases["half of the new items lose one", "mean imputation"] = Pair(
-        judge(of_trained(trained), some.test), judge(by_factors(trained.user_embeddings, lambda _: imputed), some.test)
-    )
+    ours = judge(of_trained(trained), some.test)
+    imputed = replace(some.test, features=impute(some.test.features, trial.job.warm.features))
+    cases["half of the new items lose one", "even gates"] = Pair(ours, judge(of_trained(even), some.test))
+    cases["half of the new items lose one", "mean imputation"] = Pair(ours, judge(of_trained(trained), imputed))
     filled = _change(some, lambda features: impute(features, some.job.warm.features))
-    ours, theirs = (judge(of_trained(train_thaw(one.job, ThawNumbers())), one.test) for one in (some, filled))
-    cases["half of all items lose one", "mean imputation"] = Pair(ours, theirs)
+    learned, taught = (judge(of_trained(train_thaw(one.job, ThawNumbers())), one.test) for one in (some, filled))
+    cases["half of all items lose one", "mean imputation"] = Pair(learned, taught)
     return cases
 
 
-def _judge_without(trial: Trial, trained: Trained, lost: tuple[str, ...]) -> Ranking:
-    gone = np.array([name in lost for name in trial.job.specs])
-
-    def embed(features: Features) -> FloatArray:
-        return embed_all(trained.mamex, _mask(features, features.present & ~gone))
-
-    return judge(by_factors(trained.user_embeddings, embed), trial.test)
+def _even_gates(trained: Trained) -> Trained:
+    """The same views, each that is there counting alike."""
+    mamex = copy.deepcopy(trained.mamex)
+    views = len(mamex.config.views)
+    write_gate(mamex, torch.zeros(views), Lacking(torch.zeros(views, views), torch.ones(views)))
+    return replace(trained, mamex=mamex)
 
 
 def _kinds(trial: Trial) -> dict[str, tuple[str, ...]]:
@@ -81,8 +87,7 @@ def _lose_one(trial: Trial, kinds: Sequence[tuple[str, ...]]) -> Trial:
     def lose(features: Features) -> Features:
         drawn = features.present.all(axis=1) & (random.random(len(features)) < 0.5)
         which = random.integers(len(kinds), size=len(features))
-        gone = np.array([[name in kinds[kind] for name in names] for kind in which])
-        return _mask(features, features.present & ~(gone & drawn[:, None]))
+        return _remove(features, np.array([[name in kinds[kind] for name in names] for kind in which]) & drawn[:, None])
 
     return _change(trial, lose)
 
@@ -95,7 +100,9 @@ def _change(trial: Trial, change: Callable[[Features], Features]) -> Trial:
     return replace(trial, job=replace(trial.job, warm=warm, cold=cold), test=test)
 
 
-def _mask(features: Features, present: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> Features:
+def _remove(features: Features, lost: ArrayLike) -> Features:
+    """The features without those that are lost, (B, M) or (M,) bool."""
+    present = features.present & ~np.asarray(lost, np.bool_)
     values = []
     for at, value in enumerate(features.values):
         rows = np.flatnonzero(present[:, at])

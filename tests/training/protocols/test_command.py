@@ -93,7 +93,7 @@ def test_every_protocol_measures(command: Command, tmp_path: Path, monkeypatch: 
     every: dict[str, list[object]] = {
         "new-users": ["folded from everything", "1 like", "2 likes"],
         "thawing": [*thawing.COUNTS],
-        "missing": ["half of the new items lose one", "half of all items lose one"],
+        "missing": [*["half of the new items lose one"] * 2, "half of all items lose one"],
         "mixed": ["the factors' own warm items", "warm items alone", "tau 0", "2%", "5%", "10%", "20%", "30%", "50%"],
     }
     names = every[protocol]
