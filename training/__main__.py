@@ -31,6 +31,7 @@ Cache = Annotated[
     Path | None, typer.Option(help="Where features and fetched pictures are kept; default THAW_CACHE_DIR or ~/.cache/thaw.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+TextFields = Annotated[str, typer.Option(help="Columns that text encoders read, in order.")]
 Threshold = Annotated[
     float | None,
     typer.Option(help="A row of this value, or whose event_type weighs as much, is a positive; default 1, or as exported."),
@@ -44,6 +45,7 @@ _OF_PROTOCOLS = {
     "methods": "--methods",
     "likes": "--likes",
     "catalogue": "--catalogue",
+    "text_fields": "--text-fields",
     "encoder": "--encoder",
 }
 
@@ -59,7 +61,7 @@ def train_command(
     ] = None,
     cold_val: Annotated[float, typer.Option(help="Share of items to hold out, where the split is drawn.")] = 0.1,
     threshold: Threshold = None,
-    text_fields: Annotated[str, typer.Option(help="Columns that text encoders read, in order.")] = "title,text",
+    text_fields: TextFields = "title,text",
     encoder: Annotated[
         list[str] | None, typer.Option(help=f"MODALITY=NAME, repeatable; NAME is none or one of {ACCEPTED}.")
     ] = None,
@@ -80,7 +82,7 @@ def train_command(
         split_seed=split_seed,
         cold_val=cold_val,
         threshold=threshold,
-        text_fields=tuple(name.strip() for name in text_fields.split(",") if name.strip()),
+        text_fields=_names(text_fields),
         encoders=_pairs("--encoder", encoder),
         numbers=_pairs("--set", number),
         device=device,
@@ -107,6 +109,7 @@ def evaluate_command(
     ] = ",".join(METHODS),
     likes: Annotated[int | None, typer.Option(help="A protocol keeps at most so many likes of a user for training.")] = None,
     catalogue: Annotated[float, typer.Option(help="The share of warm items that a protocol trains on.")] = 1.0,
+    text_fields: TextFields = "title,text",
     encoder: Annotated[list[str] | None, typer.Option(help="As in train; of a protocol.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write what was measured to this file.")] = None,
     threshold: Threshold = None,
@@ -128,8 +131,9 @@ def evaluate_command(
         data=data,
         seeds=seeds,
         first_seed=first_seed,
-        methods=tuple(name.strip() for name in methods.split(",") if name.strip()),
+        methods=_names(methods),
         cut=Cut(likes, catalogue),
+        text_fields=_names(text_fields),
         encoders=_pairs("--encoder", encoder),
         threshold=threshold,
         cache=cache,
@@ -171,6 +175,10 @@ def demo_data_command(
     """Generate the demo catalogue: drawn pictures, made-up words, planted tastes."""
     write_demo(out, items=items, users=users, seed=seed)
     typer.echo(f"wrote the demo catalogue to {out}")
+
+
+def _names(given: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in given.split(",") if name.strip())
 
 
 def _pairs(option: str, given: list[str] | None) -> dict[str, str]:

@@ -96,6 +96,7 @@ def encode_items(
         kept: features that lie in the folder. They are taken where the encoder is the same: a picture's where there is no
             picture, those of words where they were made of the same words.
     """
+    _tell_of_unknown_columns(items, reader, reporter)
     encoders = list(reader.encoders.values())
     if any(encoder.spec.kind is Kind.IMAGE for encoder in encoders):
         items = _fetch_pictures(items, cache.pictures, bad, reporter)
@@ -111,6 +112,13 @@ def encode_items(
         tuple(_to_encoding(column, encoder) for column, encoder in zip(columns, encoders, strict=True)),
         np.array([[data is not None for data in row] for row in rows], np.bool_).reshape(len(rows), len(encoders)),
     )
+
+
+def _tell_of_unknown_columns(items: Sequence[CatalogueItem], reader: ContentEncoder, reporter: Reporter) -> None:
+    known = {"title", "text"}.union(*(item.attributes for item in items))
+    asked = {name for fields in reader.fields.values() for names in fields for name in names.split("|")}
+    if unknown := sorted(asked - known):
+        reporter.say(f"no item has {', '.join(unknown)}, which was to be read: there are {', '.join(sorted(known))}")
 
 
 def _fetch_pictures(

@@ -2,11 +2,14 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from model.content_encoder import ContentEncoder
+from model.encoders.lexical import LexicalEncoder
 from model.errors import ColdItemInTraining
 from model.plain.errors import ColumnMissing, FolderMissing, TableUnreadable, TooManyBadRows
 from tests.fakes import draw_jpeg
@@ -14,7 +17,9 @@ from training.config import TrainConfig, read_numbers
 from training.data.plain import read_folder
 from training.dataset import WarmData, to_matrix
 from training.errors import BadConfig, NothingLeft
-from training.progress import SilentReporter
+from training.features import encode_items, open_cache
+from training.progress import ConsoleReporter, SilentReporter
+from training.protocols.run import ProtocolConfig, open_arena
 from training.recipes.paper import PaperNumbers
 from training.recipes.thaw_numbers import ThawNumbers
 from training.sampler import PairSampler
@@ -222,3 +227,26 @@ def test_a_number_that_no_training_can_use_is_refused(given: dict[str, str]) -> 
 def test_the_papers_recipe_refuses_them_too(given: dict[str, str]) -> None:
     with pytest.raises(BadConfig, match=next(iter(given))):
         read_numbers(PaperNumbers, given)
+
+
+def test_a_column_to_read_that_no_item_has_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is said and not refused: a catalogue may have lost what an earlier training read."""
+    folder = read_folder(write(tmp_path))
+    chosen = TrainConfig(
+        tmp_path, tmp_path / "out", text_fields=("title", "brnd"), encoders={"words": "lexical-words", "*": "none"}
+    )
+    reader = ContentEncoder({"words": LexicalEncoder("words")}, chosen.fields())
+
+    with open_cache(tmp_path / "cache") as cache:
+        encode_items(folder.items, reader, cache, folder.bad_items, ConsoleReporter())
+
+    assert "no item has brnd, which was to be read: there are brand, text, title" in capsys.readouterr().err
+
+
+def test_a_protocol_reads_the_columns_that_it_is_told_to(tmp_path: Path) -> None:
+    config = ProtocolConfig("mixed", write(tmp_path), encoders={"words": "lexical-words", "*": "none"}, cache=tmp_path / "cache")
+
+    with_brand = replace(config, text_fields=("brand",))
+
+    assert open_arena(config, SilentReporter()).features.present[:, 0].tolist() == [True, True]
+    assert open_arena(with_brand, SilentReporter()).features.present[:, 0].tolist() == [True, False]

@@ -38,6 +38,7 @@ class ProtocolConfig:
     methods: tuple[str, ...] = tuple(METHODS)
     """Of `cold-only`; differences are to the first."""
     cut: Cut = dataclasses.field(default_factory=Cut)
+    text_fields: tuple[str, ...] = ("title", "text")
     encoders: Mapping[str, str] = dataclasses.field(default_factory=dict)
     threshold: float | None = None
     cache: Path | None = None
@@ -82,7 +83,7 @@ def open_arena(config: ProtocolConfig, reporter: Reporter) -> Arena:
     folder = read_folder(config.data, threshold=config.threshold)
     folder.bad_items.require_few(config.max_bad_share)
     folder.bad_interactions.require_few(config.max_bad_share)
-    chosen = TrainConfig(config.data, config.data, encoders=config.encoders)
+    chosen = TrainConfig(config.data, config.data, text_fields=config.text_fields, encoders=config.encoders)
     encoders = {name: make_encoder(encoder, "cpu") for name, encoder in chosen.encoder_names().items()}
     reader = ContentEncoder(encoders, chosen.fields())
     with open_cache(config.cache) as cache, FolderFeatures(config.data) as kept:
