@@ -4,8 +4,8 @@ The tables of docs/ranking.md, from what `thaw evaluate --protocol ... --json` w
     python -m benchmarks.ranking --results DIR
 
 DIR holds `cold.json`, `missing.json`, `new-users.json`, `thawing.json`, `mixed.json`, `demo.json` (`cold-only` on the
-generated catalogue), and of cut training data `likes-N.json` and `catalogue-SHARE.json`; a table whose files are
-missing stays as it is.
+generated catalogue), `attributes.json` (`cold-only` with `--text-fields`), and of cut training data `likes-N.json` and
+`catalogue-SHARE.json`; a table whose files are missing stays as it is.
 """
 
 import argparse
@@ -106,7 +106,15 @@ def _number(value: float | None) -> str:
     return "-" if value is None or value == float("-inf") else f"{value:.4f}"
 
 
-_TABLES = {"cold": _cold, "demo": _cold, "missing": _pairs, "new-users": _pairs, "thawing": _thawing, "mixed": _mixed}
+_TABLES = {
+    "cold": _cold,
+    "demo": _cold,
+    "attributes": _cold,
+    "missing": _pairs,
+    "new-users": _pairs,
+    "thawing": _thawing,
+    "mixed": _mixed,
+}
 
 
 def _sparse(cuts: Mapping[str, Mapping[str, Any]]) -> str:
