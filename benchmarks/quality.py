@@ -14,14 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from model.content_encoder import ContentEncoder
-from model.encoders.choose import make_encoder
 from training.config import TrainConfig
 from training.data.plain import read_folder
 from training.features import encode_items, open_cache
 from training.machine import describe_machine
 from training.progress import ConsoleReporter, SilentReporter
-from training.train import train_on
+from training.readings import make_reader, make_readings
+from training.train import split_labels, train_on
 
 SHOWN = ("ndcg@10", "ndcg@20", "ndcg@50", "recall@20", "hr@10")
 
@@ -32,16 +31,15 @@ def main() -> None:
     print(f"| recipe | {' | '.join(SHOWN)} | training |\n|---|{'---|' * (len(SHOWN) + 1)}")
     for recipe in options.recipe or ["thaw", "paper"]:
         config = TrainConfig(options.data, Path(), recipe)
-        encoders = {name: make_encoder(encoder) for name, encoder in config.encoder_names().items()}
+        readings = make_readings(config, folder, split_labels(folder, config), "cpu", ConsoleReporter())
         with open_cache(None) as cache:
-            reader = ContentEncoder(encoders, config.fields())
-            features = encode_items(folder.items, reader, cache, folder.bad_items, ConsoleReporter())
+            features = encode_items(folder.items, make_reader(readings), cache, folder.bad_items, ConsoleReporter())
         numbers = dict(pair.partition(".")[2].split("=", 1) for pair in options.set or [] if pair.startswith(f"{recipe}."))
         found = []
         start = time.monotonic()
         for seed in options.split_seed or [None]:
             config = TrainConfig(options.data, Path(), recipe, split_seed=seed, numbers=numbers)
-            found.append(train_on(folder, features, encoders, config, SilentReporter()).manifest.metrics)
+            found.append(train_on(folder, features, readings, config, SilentReporter()).manifest.metrics)
         seconds = (time.monotonic() - start) / len(found)
         means = [np.mean([metrics[name] for metrics in found]) for name in SHOWN]
         label = ", ".join([f"`{recipe}`", *(f"{name} {value}" for name, value in numbers.items())])

@@ -1,6 +1,7 @@
 """What an item shows of itself."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -46,6 +47,16 @@ class Content:
         """
         parts = (next(filter(None, map(self._field, names.split("|"))), "") for names in fields)
         return ". ".join(part for part in parts if part)
+
+    def facts(self, names: Sequence[str]) -> str:
+        """
+        The attributes that are read, as one text: JSON, names in rising order; blank when the item has none of them.
+
+        Args:
+            names: of the attributes.
+        """
+        found = {name: self.attributes[name] for name in sorted(names) if self._field(name)}
+        return json.dumps(found) if found else ""
 
     def _field(self, name: str) -> str:
         value = {"title": self.title, "text": self.text}.get(name, self.attributes.get(name))

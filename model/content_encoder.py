@@ -42,32 +42,41 @@ class ContentEncoder:
         """
         Args:
             encoders: by modality, in the network's order.
-            fields: by modality, what a text encoder reads of an item: `title`, `text`, names of attributes.
+            fields: by modality, what a text encoder reads of an item: `title`, `text`, names of attributes; or which
+                attributes an encoder of attributes reads.
         """
         self.encoders = dict(encoders)
         self.fields = {name: tuple(fields[name]) for name in encoders}
-        self._lanes = ThreadPoolExecutor(len(Kind), thread_name_prefix="encoder")
+        self._lanes = ThreadPoolExecutor(2, thread_name_prefix="encoder")
+
+    def is_picture(self, modality: str) -> bool:
+        """Whether a modality is made of pictures; the others are made of what is written of an item."""
+        return self.encoders[modality].spec.kind is Kind.IMAGE
+
+    def written(self, modality: str, content: Content) -> str:
+        """What a modality's encoder reads of what is written of an item: words, or attributes; blank where there is nothing."""
+        fields = self.fields[modality]
+        return content.facts(fields) if self.encoders[modality].spec.kind is Kind.ATTRIBUTES else content.words(fields)
 
     def inputs(self, content: Content) -> dict[str, str]:
         """By modality that the item has: the hash of what its encoder reads. Equal hashes, equal features."""
         read = {
-            name: content.pictures_hash if encoder.spec.kind is Kind.IMAGE else _hash(content.words(self.fields[name]))
-            for name, encoder in self.encoders.items()
+            name: content.pictures_hash if self.is_picture(name) else _hash(self.written(name, content)) for name in self.encoders
         }
         return {name: found for name, found in read.items() if found}
 
     def prepare(self, content: Content, max_pixels: int = MAX_PIXELS, known: Collection[str] = ()) -> Prepared:
         """
-        Decodes an item's pictures and joins its words.
+        Decodes an item's pictures, and joins its words and its attributes.
 
         Args:
             known: modalities of which the features are there already; nothing is prepared for them.
 
         Raises:
-            NothingPresent: neither a picture nor a word that an encoder reads.
+            NothingPresent: no picture, word or attribute that an encoder reads.
             UnreadableImage, ImageTooLarge: there is a picture, and it cannot be used.
         """
-        decoded = any(self.encoders[name].spec.kind is Kind.IMAGE for name in known)
+        decoded = any(map(self.is_picture, known))
         pictures = () if decoded else tuple(decode_image(picture, max_pixels) for picture in content.pictures)
         prepared = Prepared(
             tuple(() if name in known else self._raws(name, content, pictures) for name in self.encoders), pictures
@@ -84,6 +93,13 @@ class ContentEncoder:
         columns = [_gather(encoding, counts[:, m]) for m, encoding in enumerate(encoded)]
         return Features(tuple(columns), counts > 0)
 
+    def read_attributes(self, modality: str, contents: Sequence[Content]) -> tuple[Encoding, list[bool]]:
+        """The features of B items' attributes (B, d), zeros where an item has none that is read, and which have one."""
+        written = [self.written(modality, content) for content in contents]
+        rows = np.flatnonzero([bool(facts) for facts in written])
+        encoded = self.encoders[modality].encode([written[row] for row in rows])
+        return spread_rows(encoded, rows, len(written)), [bool(facts) for facts in written]
+
     def run(self, raws: Sequence[Sequence[Raw]]) -> list[Encoding]:
         """
         Each modality's encoder on what it is given.
@@ -91,22 +107,22 @@ class ContentEncoder:
         Args:
             raws: by modality, any number for each.
         """
-        busy = {encoder.spec.kind for encoder, given in zip(self.encoders.values(), raws, strict=True) if given}
+        busy = {self.is_picture(name) for name, given in zip(self.encoders, raws, strict=True) if given}
         if len(busy) < 2:
             return [encoder.encode(given) for encoder, given in zip(self.encoders.values(), raws, strict=True)]
-        lanes = {kind: self._lanes.submit(self._run_lane, kind, raws) for kind in busy}
-        found = {at: encoding for lane in lanes.values() for at, encoding in lane.result().items()}
+        lanes = [self._lanes.submit(self._run_lane, pictures, raws) for pictures in busy]
+        found = {at: encoding for lane in lanes for at, encoding in lane.result().items()}
         return [found[at] for at in range(len(raws))]
 
     def _raws(self, name: str, content: Content, pictures: tuple[Picture, ...]) -> tuple[Raw, ...]:
-        if self.encoders[name].spec.kind is Kind.IMAGE:
+        if self.is_picture(name):
             return pictures
-        words = content.words(self.fields[name])
-        return (words,) if words else ()
+        written = self.written(name, content)
+        return (written,) if written else ()
 
-    def _run_lane(self, kind: Kind, raws: Sequence[Sequence[Raw]]) -> dict[int, Encoding]:
-        mine = [(at, encoder) for at, encoder in enumerate(self.encoders.values()) if encoder.spec.kind is kind]
-        return {at: encoder.encode(raws[at]) for at, encoder in mine}
+    def _run_lane(self, pictures: bool, raws: Sequence[Sequence[Raw]]) -> dict[int, Encoding]:
+        mine = [(at, name) for at, name in enumerate(self.encoders) if self.is_picture(name) is pictures]
+        return {at: self.encoders[name].encode(raws[at]) for at, name in mine}
 
 
 def _gather(encoding: Encoding, counts: NDArray[np.intp]) -> Encoding:

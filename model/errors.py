@@ -3,7 +3,7 @@ All that Thaw raises on purpose, and what belongs to the model.
 
 ProjectError
 ├── ContentError              an item's content cannot be used
-│   ├── NothingPresent            neither picture nor words
+│   ├── NothingPresent            no picture, words or attributes
 │   ├── UnreadableImage           not a picture, truncated, or of a format we do not read
 │   ├── ImageTooLarge             more pixels than the limit
 │   ├── ImageUrlRefused           a picture's URL is not one that we ask
@@ -45,7 +45,7 @@ class NothingPresent(ContentError):
     """The item has no modality at all."""
 
     def __init__(self) -> None:
-        super().__init__("the item has neither a picture nor any words: give at least one of them")
+        super().__init__("the item has no picture, no words and no attribute that is read: give at least one of them")
 
 
 class UnreadableImage(ContentError):

@@ -14,7 +14,7 @@ from model.content_encoder import ContentEncoder, Prepared
 from model.encoders.picture import MAX_PIXELS
 from model.encoders.spec import Encoder, Kind
 from model.errors import DimensionMismatch
-from model.features import Features
+from model.features import Encoding, Features
 from model.mamex import Mamex
 
 _EMBED_CHUNK = 512
@@ -87,6 +87,10 @@ class ItemTower:
     def encode(self, items: Sequence[Prepared]) -> Features:
         """The features of B prepared items."""
         return self._reader.encode(items)
+
+    def read_attributes(self, modality: str, contents: Sequence[Content]) -> tuple[Encoding, list[bool]]:
+        """The features of B items' attributes; see `ContentEncoder.read_attributes`."""
+        return self._reader.read_attributes(modality, contents)
 
     def readable(self, features: Features) -> BoolArray:
         """(B,) bool: which items `embed` takes, those that have all that some view reads."""

@@ -147,8 +147,13 @@ def _wait_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None
 
 
 def _truth(folder: Path) -> dict[str, dict[str, str]]:
-    with (folder / "items.csv").open(newline="", encoding="utf-8") as file:
-        return {row["item_id"]: row for row in csv.DictReader(file)}
+    """What the tables and the answers beside them tell of each item."""
+    rows: dict[str, dict[str, str]] = {}
+    for name in ("items.csv", "truth.csv"):
+        with (folder / name).open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                rows.setdefault(row["item_id"], {}).update(row)
+    return rows
 
 
 def _explain(client: Client, user_id: str, truth: dict[str, dict[str, str]]) -> Table:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.features import Features, rows_of_bytes
+from model.content import Content
+from model.encoders.spec import Kind
+from model.features import Encoding, Features, rows_of_bytes
 from service.fusion import describe_fusion
 from service.space import Space
 from service.store.records import StoredEmbedding, StoredItem
@@ -29,15 +31,21 @@ def read_features(space: Space, items: Sequence[StoredItem]) -> Features:
     """
     Stored features as the space's network reads them.
 
-    Those of another encoder, or of a modality that it does not read, count as missing.
+    Those of another encoder, or of a modality that it does not read, count as missing. Those of attributes are made anew,
+    which costs next to nothing, of the attributes that this space reads.
     """
-    columns, specs = [], space.manifest.specs
-    for modality, fingerprint in space.tower.fingerprints.items():
-        spec = specs[modality]
-        rows = [_data(item, modality, fingerprint) for item in items]
-        columns.append((rows_of_bytes(rows, spec.dim, sparse=spec.sparse), [data is not None for data in rows]))
+    columns = [_column(space, modality, items) for modality in space.tower.fingerprints]
     values = tuple(value for value, _ in columns)
     return Features(values, np.array([present for _, present in columns], np.bool_).T)
+
+
+def _column(space: Space, modality: str, items: Sequence[StoredItem]) -> tuple[Encoding, list[bool]]:
+    """One modality's features (B, d), and which items have it."""
+    spec = space.manifest.specs[modality]
+    if spec.kind is Kind.ATTRIBUTES:
+        return space.tower.read_attributes(modality, [Content(attributes=item.attributes) for item in items])
+    rows = [_data(item, modality, spec.fingerprint) for item in items]
+    return rows_of_bytes(rows, spec.dim, sparse=spec.sparse), [data is not None for data in rows]
 
 
 def _data(item: StoredItem, modality: str, fingerprint: str) -> bytes | None:

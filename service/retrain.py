@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from model.checkpoint import load_manifest
+from model.encoders.spec import Kind
 from model.manifest import Manifest
 from service.client import Client
 from service.compare import Comparison, compare, judge
@@ -125,9 +126,12 @@ def _require_comparable(exported: Exported) -> None:
 def _options(manifest: Manifest) -> list[str]:
     """`thaw train` as it was for a checkpoint."""
     named = [option for name, record in manifest.encoders.items() for option in ("--encoder", f"{name}={record.name}")]
+    attributes = str(manifest.recipe.get("attributes", "none"))
+    if attributes == "all":  # also those that no item had then
+        named += ["--encoder", "attributes=lexical-attributes"]
     return [
         *("--recipe", str(manifest.recipe["name"]), "--seed", str(manifest.recipe.get("seed", 0))),
-        *("--text-fields", ",".join(_text_fields(manifest))),
+        *("--text-fields", ",".join(_text_fields(manifest)), "--attributes", attributes),
         *("--encoder", "*=none", *named),
         *(option for name, value in manifest.recipe.get("set", {}).items() for option in ("--set", f"{name}={value}")),
     ]
@@ -135,8 +139,9 @@ def _options(manifest: Manifest) -> list[str]:
 
 def _text_fields(manifest: Manifest) -> Sequence[str]:
     """Each modality of words reads all of them, but for `title`, which reads the first that is not blank."""
-    plain = [fields for fields in manifest.fields.values() if not any("|" in name for name in fields)]
-    return plain[0] if plain else next(iter(manifest.fields.values()))[0].split("|")
+    words = [record.fields for record in manifest.encoders.values() if record.spec.kind is not Kind.ATTRIBUTES]
+    plain = [fields for fields in words if not any("|" in name for name in fields)]
+    return plain[0] if plain else words[0][0].split("|") if words else ("title", "text")
 
 
 def _train(data: Path, out: Path, options: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from model.checkpoint import Checkpoint, make_encoders, make_tower
 from model.content import FloatArray
 from model.content_encoder import ContentEncoder
 from training.config import ENCODERS, TrainConfig
-from training.data.demo import write_demo
+from training.data.demo import read_truth, write_demo
 from training.data.plain import DataFolder, read_folder
 from training.features import encode_items, open_cache
 from training.progress import SilentReporter
@@ -35,23 +35,23 @@ def train_on(catalogue: Path, cache: Path, out: Path, leave_out: tuple[str, ...]
     ).checkpoint
 
 
-def cold_embeddings(checkpoint: Checkpoint, folder: DataFolder, cache_folder: Path) -> tuple[FloatArray, list[dict[str, object]]]:
+def cold_embeddings(checkpoint: Checkpoint, folder: DataFolder, cache_folder: Path) -> tuple[FloatArray, list[dict[str, str]]]:
     items = [item for item in folder.items if item.split == "cold_val"]
-    encoders = make_encoders(checkpoint.manifest)
+    encoders, truth = make_encoders(checkpoint.manifest), read_truth(folder.path)
     reader = ContentEncoder(encoders, checkpoint.manifest.fields)
     with open_cache(cache_folder) as cache:
         features = encode_items(items, reader, cache, folder.bad_items, SilentReporter())
-    return make_tower(checkpoint, encoders).embed(features).embeddings, [dict(item.attributes) for item in items]
+    return make_tower(checkpoint, encoders).embed(features).embeddings, [truth[item.item_id] for item in items]
 
 
 def share_to_taste(checkpoint: Checkpoint, catalogue: Path, cache: Path) -> dict[str, float]:
     """How many of the ten cold items ranked first fit a user's planted taste, by what shows the taste."""
-    embeddings, attributes = cold_embeddings(checkpoint, read_folder(catalogue), cache)
+    embeddings, truth = cold_embeddings(checkpoint, read_folder(catalogue), cache)
     shares = defaultdict(list)
     for user_id, user in zip(checkpoint.user_ids, checkpoint.user_embeddings, strict=True):
         sense, taste, _ = user_id.split("-")
         top = np.argsort(-(embeddings @ user))[:10]
-        shares[sense].append(np.mean([attributes[row]["pattern" if sense == "picture" else "theme"] == taste for row in top]))
+        shares[sense].append(np.mean([truth[row]["pattern" if sense == "picture" else "theme"] == taste for row in top]))
     return {sense: float(np.mean(found)) for sense, found in shares.items()}
 
 

@@ -32,6 +32,9 @@ Cache = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 TextFields = Annotated[str, typer.Option(help="Columns that text encoders read, in order.")]
+Attributes = Annotated[
+    str, typer.Option(help="Attributes that are read: their columns with commas between, none, or all but what only time brings.")
+]
 Threshold = Annotated[
     float | None,
     typer.Option(help="A row of this value, or whose event_type weighs as much, is a positive; default 1, or as exported."),
@@ -46,6 +49,7 @@ _OF_PROTOCOLS = {
     "likes": "--likes",
     "catalogue": "--catalogue",
     "text_fields": "--text-fields",
+    "attributes": "--attributes",
     "encoder": "--encoder",
 }
 
@@ -62,6 +66,7 @@ def train_command(
     cold_val: Annotated[float, typer.Option(help="Share of items to hold out, where the split is drawn.")] = 0.1,
     threshold: Threshold = None,
     text_fields: TextFields = "title,text",
+    attributes: Attributes = "all",
     encoder: Annotated[
         list[str] | None, typer.Option(help=f"MODALITY=NAME, repeatable; NAME is none or one of {ACCEPTED}.")
     ] = None,
@@ -83,7 +88,8 @@ def train_command(
         cold_val=cold_val,
         threshold=threshold,
         text_fields=_names(text_fields),
-        encoders=_pairs("--encoder", encoder),
+        attributes=None if attributes == "all" else _names(attributes),
+        encoders={**_pairs("--encoder", encoder), **_unread(attributes)},
         numbers=_pairs("--set", number),
         device=device,
         cache=cache,
@@ -110,6 +116,7 @@ def evaluate_command(
     likes: Annotated[int | None, typer.Option(help="A protocol keeps at most so many likes of a user for training.")] = None,
     catalogue: Annotated[float, typer.Option(help="The share of warm items that a protocol trains on.")] = 1.0,
     text_fields: TextFields = "title,text",
+    attributes: Attributes = "all",
     encoder: Annotated[list[str] | None, typer.Option(help="As in train; of a protocol.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write what was measured to this file.")] = None,
     threshold: Threshold = None,
@@ -134,7 +141,8 @@ def evaluate_command(
         methods=_names(methods),
         cut=Cut(likes, catalogue),
         text_fields=_names(text_fields),
-        encoders=_pairs("--encoder", encoder),
+        attributes=None if attributes == "all" else _names(attributes),
+        encoders={**_pairs("--encoder", encoder), **_unread(attributes)},
         threshold=threshold,
         cache=cache,
         max_bad_share=max_bad_share,
@@ -179,6 +187,11 @@ def demo_data_command(
 
 def _names(given: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in given.split(",") if name.strip())
+
+
+def _unread(attributes: str) -> dict[str, str]:
+    """What `none` means for the encoders."""
+    return {"attributes": "none"} if attributes == "none" else {}
 
 
 def _pairs(option: str, given: list[str] | None) -> dict[str, str]:

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from training.errors import BadConfig
 
+ATTRIBUTES = "lexical-attributes"
+"""The encoder that reads attributes."""
 ENCODERS: Mapping[str, Mapping[str, str]] = {
     "thaw": {
         "image": "efficientnet-lite0",
@@ -16,6 +18,7 @@ ENCODERS: Mapping[str, Mapping[str, str]] = {
         "sentences": "minilm-sentences",
         "words": "lexical-words",
         "phrases": "lexical-phrases",
+        "attributes": ATTRIBUTES,
     },
     "paper": {"image": "efficientnet-lite0", "text": "minilm"},
 }
@@ -39,6 +42,8 @@ class TrainConfig:
     threshold: float | None = None
     """The least value of a positive; None: as the folder says, or 1."""
     text_fields: tuple[str, ...] = ("title", "text")
+    attributes: tuple[str, ...] | None = None
+    """Those that the encoder of attributes reads; None: all but those that only time brings (training/readings.py)."""
     encoders: Mapping[str, str] = field(default_factory=dict)
     """By modality, over the recipe's own; `none` leaves a modality out, and `*` with it all that are not named."""
     numbers: Mapping[str, str] = field(default_factory=dict)
@@ -67,16 +72,20 @@ class TrainConfig:
             raise BadConfig("every modality was left out: keep at least one encoder")
         return kept
 
-    def fields(self) -> dict[str, tuple[str, ...]]:
+    @property
+    def asked_attributes(self) -> str:
+        """Which attributes are to be read, as `--attributes` takes it."""
+        if ATTRIBUTES not in self.encoder_names().values():
+            return "none"
+        return "all" if self.attributes is None else ",".join(self.attributes)
+
+    def words_of(self, modality: str) -> tuple[str, ...]:
         """
-        What the encoder of each modality reads of an item.
+        What an encoder of words reads of an item.
 
         All words modalities are there or missing together: one named `title` reads the first of the fields that is not blank.
         """
-        return {
-            modality: ("|".join(self.text_fields),) if modality == "title" else self.text_fields
-            for modality in self.encoder_names()
-        }
+        return ("|".join(self.text_fields),) if modality == "title" else self.text_fields
 
 
 def read_numbers(kind: type[Numbers], given: Mapping[str, str]) -> Numbers:

@@ -98,7 +98,7 @@ def encode_items(
     """
     _tell_of_unknown_columns(items, reader, reporter)
     encoders = list(reader.encoders.values())
-    if any(encoder.spec.kind is Kind.IMAGE for encoder in encoders):
+    if any(map(reader.is_picture, reader.encoders)):
         items = _fetch_pictures(items, cache.pictures, bad, reporter)
     names = [encoder_key(encoder) for encoder in encoders]
     rows: list[list[bytes | None]] = []
@@ -192,11 +192,8 @@ def _read(item: CatalogueItem, reader: ContentEncoder, bad: BadRows) -> _Item:
         bad.note("missing picture file", f"{item.item_id}: {error.strerror}")
         content = Content(item.title, item.text, None, item.attributes)
     picture = _hash(content.image) if content.image else None
-    words = {name: content.words(fields) for name, fields in reader.fields.items()}
-    keys = (
-        picture if encoder.spec.kind is Kind.IMAGE else (_hash(words[name].encode()) if words[name] else None)
-        for name, encoder in reader.encoders.items()
-    )
+    written = {name: reader.written(name, content) for name in reader.encoders}
+    keys = (picture if reader.is_picture(name) else (_hash(read.encode()) if read else None) for name, read in written.items())
     return _Item(item.item_id, content, tuple(keys))
 
 
@@ -205,8 +202,8 @@ def _take_raws(items: Mapping[str, _Item], modality: str, reader: ContentEncoder
     raws: dict[str, Raw] = {}
     refused: dict[str, str] = {}
     for key, item in items.items():
-        if reader.encoders[modality].spec.kind is Kind.TEXT:
-            raws[key] = item.content.words(reader.fields[modality])
+        if not reader.is_picture(modality):
+            raws[key] = reader.written(modality, item.content)
             continue
         try:
             raws[key] = decode_image(item.content.image or b"")

@@ -13,10 +13,7 @@ import torch
 
 from model.checkpoint import Checkpoint, Interactions, require_free, save_checkpoint
 from model.content import FloatArray
-from model.content_encoder import ContentEncoder
-from model.encoders.choose import make_encoder
 from model.encoders.probe import take_probes
-from model.encoders.spec import Encoder
 from model.features import Features
 from model.item_tower import all_threads
 from model.manifest import EncoderRecord, Manifest
@@ -29,6 +26,7 @@ from training.errors import BadConfig, Diverged, NothingLeft
 from training.features import encode_items, open_cache
 from training.metrics import rank_metrics
 from training.progress import Reporter
+from training.readings import Reading, make_reader, make_readings
 from training.recipes.embed import embed_all
 from training.recipes.health import warn_of_collapse
 from training.recipes.paper import PaperNumbers, train_paper
@@ -64,29 +62,28 @@ def train(config: TrainConfig, reporter: Reporter) -> Summary:
     device = choose_device(config.device)
     folder = read_folder(config.data, threshold=config.threshold)
     report = config.out.with_name(config.out.name + ".report.json")
-    encoders = {name: make_encoder(encoder, device) for name, encoder in config.encoder_names().items()}
-    reader = ContentEncoder(encoders, config.fields())
     reporter.say(f"{len(folder.items):,} items, {len(folder.interactions):,} interactions, on {device}")
+    readings = make_readings(config, folder, split_labels(folder, config), device, reporter)
     try:
         _require_usable(folder, config.max_bad_share)
         with open_cache(config.cache) as cache, FolderFeatures(config.data) as kept:
-            features = encode_items(folder.items, reader, cache, folder.bad_items, reporter, kept)
+            features = encode_items(folder.items, make_reader(readings), cache, folder.bad_items, reporter, kept)
         _require_usable(folder, config.max_bad_share)
     finally:
         write_report(folder, report)
-    checkpoint = train_on(folder, features, encoders, config, reporter)
+    checkpoint = train_on(folder, features, readings, config, reporter)
     saved = save_checkpoint(checkpoint, config.out, overwrite=config.overwrite)
     bad_rows = folder.bad_items.counts.total() + folder.bad_interactions.counts.total()
     return Summary(saved, config.out, report, bad_rows, time.monotonic() - start)
 
 
 def train_on(
-    folder: DataFolder, features: Features, encoders: Mapping[str, Encoder], config: TrainConfig, reporter: Reporter
+    folder: DataFolder, features: Features, readings: Mapping[str, Reading], config: TrainConfig, reporter: Reporter
 ) -> Checkpoint:
     """A checkpoint from a folder whose features are ready; nothing is written."""
-    labels = split_items(folder.items, seed=config.split_seed, cold_val=config.cold_val, cold_test=config.cold_test)
+    labels = split_labels(folder, config)
     warm, cold = split_data(folder, features, labels)
-    specs = {name: encoder.spec for name, encoder in encoders.items()}
+    specs = {name: reading.encoder.spec for name, reading in readings.items()}
     job = Job(warm, cold, specs, config.seed, choose_device(config.device), reporter)
     trained = run_recipe(job, config)
     _require_finite(trained)
@@ -99,12 +96,13 @@ def train_on(
             "seed": config.seed,
             "numbers": trained.numbers,
             "set": dict(config.numbers),
+            "attributes": config.asked_attributes,
             "health": report_health(trained, reporter),
         },
         network=trained.mamex.config,
         encoders={
-            name: EncoderRecord(config.encoder_names()[name], config.fields()[name], encoder.spec, encoder.backend)
-            for name, encoder in encoders.items()
+            name: EncoderRecord(reading.name, reading.fields, reading.encoder.spec, reading.encoder.backend)
+            for name, reading in readings.items()
         },
         dataset=_describe(folder, warm, len(cold.item_ids), config),
         metrics={"split": "cold_val", **metrics.means(), **errors, "users": len(metrics.users), "items": len(cold.item_ids)},
@@ -121,8 +119,13 @@ def train_on(
         prior_user=trained.prior_user,
         fold_in={**trained.fold_in, **_cold_shares(trained, warm, foreseen)},
         interactions=_keep_interactions(warm),
-        probes=take_probes(encoders),
+        probes=take_probes({name: reading.encoder for name, reading in readings.items()}),
     )
+
+
+def split_labels(folder: DataFolder, config: TrainConfig) -> list[str]:
+    """Which items a run learns from, and which it holds out."""
+    return split_items(folder.items, seed=config.split_seed, cold_val=config.cold_val, cold_test=config.cold_test)
 
 
 def report_health(trained: Trained, reporter: Reporter) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from model.encoders.spec import Encoder, Kind
 from model.errors import EncoderUnavailable
 
 ACCEPTED = (
-    "minilm, minilm-sentences, efficientnet-lite0, lexical-words, lexical-phrases, sentence-text:FOLDER_OR_HUB_ID, "
-    "sentence-image:FOLDER_OR_HUB_ID, or for tests hash-text:DIM and hash-image:DIM"
+    "minilm, minilm-sentences, efficientnet-lite0, lexical-words, lexical-phrases, lexical-attributes, "
+    "sentence-text:FOLDER_OR_HUB_ID, sentence-image:FOLDER_OR_HUB_ID, or for tests hash-text:DIM and hash-image:DIM"
 )
 
 
@@ -36,10 +36,8 @@ def make_encoder(name: str, device: str = "cpu") -> Encoder:
         from model.encoders.sentences import SentenceMeanEncoder
 
         return SentenceMeanEncoder(minilm(device))
-    if name in ("lexical-words", "lexical-phrases"):
-        from model.encoders.lexical import LexicalEncoder
-
-        return LexicalEncoder(name.removeprefix("lexical-"))
+    if name.startswith("lexical-"):
+        return _make_lexical(name)
     family, _, source = name.partition(":")
     if family in ("sentence-text", "sentence-image") and source:
         from model.encoders.sentence import SentenceEncoder, find_folder
@@ -49,6 +47,17 @@ def make_encoder(name: str, device: str = "cpu") -> Encoder:
         from model.encoders.hashing import HashEncoder
 
         return HashEncoder(_kind(family), int(source))
+    raise EncoderUnavailable(name, f"accepted are {ACCEPTED}")
+
+
+def _make_lexical(name: str) -> Encoder:
+    from model.encoders.attributes import AttributeEncoder
+    from model.encoders.lexical import LexicalEncoder
+
+    if name == "lexical-attributes":
+        return AttributeEncoder()
+    if name in ("lexical-words", "lexical-phrases"):
+        return LexicalEncoder(name.removeprefix("lexical-"))
     raise EncoderUnavailable(name, f"accepted are {ACCEPTED}")
 
 

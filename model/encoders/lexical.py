@@ -1,8 +1,9 @@
 """Which words and phrases occur, hashed: names, places and years that a sentence's meaning blurs."""
 
+import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from zlib import crc32
 
@@ -41,11 +42,25 @@ class LexicalEncoder:
         self.spec = EncoderSpec(f"lexical-{name}", Kind.TEXT, DIM, "float32", preprocessing, sparse=True)
 
     def encode(self, raws: Sequence[Raw]) -> Encoding:
-        rows = [_hash_terms(list(self._terms(str(raw).lower())) or [str(raw)]) for raw in raws]
-        indptr = np.cumsum([0, *(len(row) for row in rows)])
-        places = np.fromiter((place for row in rows for place in row), np.int32)
-        values = np.concatenate([np.zeros(0, np.float32), *(_weigh(list(row.values())) for row in rows)])
-        return sp.csr_array((values, places, indptr), shape=(len(rows), DIM), dtype=np.float32)
+        counted = (Counter(list(self._terms(str(raw).lower())) or [str(raw)]) for raw in raws)
+        return hash_terms([{term: 1 + math.log(count) for term, count in terms.items()} for terms in counted])
+
+
+def hash_terms(rows: Sequence[Mapping[str, float]]) -> Encoding:
+    """
+    Weighted terms at the places of their hashes, each row of length 1.
+
+    Args:
+        rows: B items' terms, one or more, and their weights; terms that share a place are added.
+
+    Returns:
+        (B, DIM) float32, a `csr_array`.
+    """
+    placed = [_place(row) for row in rows]
+    indptr = np.cumsum([0, *(len(row) for row in placed)])
+    places = np.fromiter((place for row in placed for place in row), np.int32)
+    values = np.concatenate([np.zeros(0, np.float32), *(_to_length_one(list(row.values())) for row in placed)])
+    return sp.csr_array((values, places, indptr), shape=(len(rows), DIM), dtype=np.float32)
 
 
 def _words(text: str) -> Iterator[str]:
@@ -65,11 +80,15 @@ def _phrases(text: str) -> Iterator[str]:
 _TERMS: dict[str, Callable[[str], Iterator[str]]] = {"words": _words, "phrases": _phrases}
 
 
-def _hash_terms(terms: Sequence[str]) -> dict[int, int]:
-    """Counts by place, in rising order of places."""
-    return dict(sorted(Counter(crc32(term.encode("utf-8", "replace")) % DIM for term in terms).items()))
+def _place(terms: Mapping[str, float]) -> dict[int, float]:
+    """Weights by place, in rising order of places."""
+    placed: dict[int, float] = {}
+    for term, weight in terms.items():
+        place = crc32(term.encode("utf-8", "replace")) % DIM
+        placed[place] = placed.get(place, 0.0) + weight
+    return dict(sorted(placed.items()))
 
 
-def _weigh(counts: Sequence[int]) -> FloatArray:
-    weights = (1 + np.log(np.array(counts, np.float64))).astype(np.float32)
-    return weights / np.linalg.norm(weights)
+def _to_length_one(weights: Sequence[float]) -> FloatArray:
+    found = np.array(weights, np.float32)
+    return found / np.linalg.norm(found)

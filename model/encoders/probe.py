@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ _WORDS = (
     "Two brothers restore an old sailing boat and cross the northern sea in autumn.",
     "Caffè, naïve façade, 12 € & 3 kg: prices, accents and signs!",
 )
+_FACTS = ('{"colour": "Red|blue", "price": 12.5}', '{"in_stock": true, "year": "1995"}')
 SAME_BACKEND, OTHER_BACKEND = 0.999, 0.99999
 
 
@@ -31,6 +32,8 @@ class Probes:
     """PNG files."""
     features: Mapping[str, Encoding]
     """By modality, (P, d_m) float32."""
+    facts: tuple[str, ...] = ()
+    """Attributes, as `Content.facts` writes them."""
 
     def verify(self, modality: str, encoder: Encoder, backend: str) -> None:
         """
@@ -40,15 +43,22 @@ class Probes:
         Raises:
             ProbeMismatch: the encoder gives other features.
         """
-        got = _encode(encoder, self.words, self.pictures)
+        got = self.encode(encoder)
         cosine = float((got * self.features[modality]).sum(axis=1).min())  # element by element, sparse arrays too
         limit = SAME_BACKEND if encoder.backend == backend else OTHER_BACKEND
         if not cosine >= limit:  # a NaN must not pass
             raise ProbeMismatch(modality, cosine=cosine, limit=limit)
 
+    def encode(self, encoder: Encoder) -> Encoding:
+        """What an encoder makes of those of its kind."""
+        if encoder.spec.kind is Kind.IMAGE:
+            return encoder.encode([decode_image(png) for png in self.pictures])
+        return encoder.encode(self.words if encoder.spec.kind is Kind.TEXT else self.facts)
+
     def to_inputs(self) -> dict[str, list[str]]:
         """The inputs as a JSON file holds them."""
-        return {"words": list(self.words), "pictures": [base64.b64encode(png).decode() for png in self.pictures]}
+        pictures = [base64.b64encode(png).decode() for png in self.pictures]
+        return {"words": list(self.words), "pictures": pictures, "facts": list(self.facts)}
 
     def to_arrays(self) -> dict[str, NDArray[np.uint8]]:
         """The features as a file of arrays holds them: each probe's row as bytes."""
@@ -64,25 +74,20 @@ class Probes:
     ) -> "Probes":
         """The opposite of `to_inputs` and `to_arrays`."""
         pictures = tuple(base64.b64decode(png) for png in inputs["pictures"])
-        counts = {Kind.TEXT: len(inputs["words"]), Kind.IMAGE: len(pictures)}
+        facts = tuple(inputs.get("facts", ()))  # of a checkpoint from before there were encoders of attributes: none
+        counts = {Kind.TEXT: len(inputs["words"]), Kind.IMAGE: len(pictures), Kind.ATTRIBUTES: len(facts)}
         features = {}
         for modality, spec in specs.items():
             rows = [arrays[f"{modality}.{row}"].tobytes() for row in range(counts[spec.kind])]
             features[modality] = rows_of_bytes(rows, spec.dim, sparse=spec.sparse)
-        return cls(tuple(inputs["words"]), pictures, features)
+        return cls(tuple(inputs["words"]), pictures, features, facts)
 
 
 def take_probes(encoders: Mapping[str, Encoder]) -> Probes:
     """The fixed probes, encoded by each modality's encoder."""
     pictures = tuple(_draw(seed) for seed in range(3))
-    features = {name: _encode(encoder, _WORDS, pictures) for name, encoder in encoders.items()}
-    return Probes(_WORDS, pictures, features)
-
-
-def _encode(encoder: Encoder, words: tuple[str, ...], pictures: tuple[bytes, ...]) -> Encoding:
-    if encoder.spec.kind is Kind.TEXT:
-        return encoder.encode(words)
-    return encoder.encode([decode_image(png) for png in pictures])
+    inputs = Probes(_WORDS, pictures, {}, _FACTS)
+    return replace(inputs, features={name: inputs.encode(encoder) for name, encoder in encoders.items()})
 
 
 def _draw(seed: int) -> bytes:

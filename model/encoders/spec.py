@@ -14,7 +14,7 @@ from model.errors import CheckpointFormat, EncoderMismatch
 from model.features import Encoding
 
 Raw: TypeAlias = str | Image.Image
-"""What one encoder reads of one item: its words, or its decoded picture."""
+"""What one encoder reads of one item: its words, its attributes as `Content.facts` writes them, or its decoded picture."""
 
 
 class Kind(StrEnum):
@@ -22,6 +22,7 @@ class Kind(StrEnum):
 
     IMAGE = "image"
     TEXT = "text"
+    ATTRIBUTES = "attributes"
 
 
 @dataclass(frozen=True, slots=True)

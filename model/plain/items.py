@@ -64,12 +64,12 @@ def _to_item(folder: Path, row: Row, where: str, bad: BadRows) -> CatalogueItem 
     named = f"{where}: {item_id}"
     title, text = read_word(row.get("title")), read_word(row.get("text"))
     image, image_url = _find_image(folder, read_word(row.get("image")), named, bad)
+    attributes = {name: value for name, value in row.items() if name not in _OWN_COLUMNS and _is_scalar(value)}
     if not title and not text:
-        if image is None and not image_url and not row.get("has_features"):
-            bad.drop("neither picture nor words", named)
+        if image is None and not image_url and not row.get("has_features") and not any(map(read_word, attributes.values())):
+            bad.drop("no picture, words or attributes", named)
             return None
         bad.remark("blank text", named)
-    attributes = {name: value for name, value in row.items() if name not in _OWN_COLUMNS and _is_scalar(value)}
     return CatalogueItem(item_id, title, text, image, read_word(row.get("split")), attributes, image_url)
 
 

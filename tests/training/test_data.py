@@ -90,7 +90,7 @@ def test_bad_rows_are_counted_and_named(tmp_path: Path) -> None:
     assert folder.bad_items.counts == {
         "duplicate item_id": 1,
         "no item_id": 1,
-        "neither picture nor words": 1,
+        "no picture, words or attributes": 1,
         "missing picture file": 1,
         "blank text": 1,
     }
@@ -121,7 +121,7 @@ def test_too_many_bad_rows_stop_the_run_and_the_report_names_them(tmp_path: Path
         train(config, SilentReporter())
 
     report = json.loads((tmp_path / "out.report.json").read_text())
-    assert report["items"]["counts"] == {"neither picture nor words": 5}
+    assert report["items"]["counts"] == {"no picture, words or attributes": 5}
     assert not (tmp_path / "out").exists()
 
 
@@ -235,7 +235,7 @@ def test_a_column_to_read_that_no_item_has_is_named(tmp_path: Path, capsys: pyte
     chosen = TrainConfig(
         tmp_path, tmp_path / "out", text_fields=("title", "brnd"), encoders={"words": "lexical-words", "*": "none"}
     )
-    reader = ContentEncoder({"words": LexicalEncoder("words")}, chosen.fields())
+    reader = ContentEncoder({"words": LexicalEncoder("words")}, {"words": chosen.words_of("words")})
 
     with open_cache(tmp_path / "cache") as cache:
         encode_items(folder.items, reader, cache, folder.bad_items, ConsoleReporter())

@@ -10,6 +10,11 @@ from training.recipes.trained import Job
 Tried: TypeAlias = Iterator[tuple[str, Ranker]]
 """Every setting that is tried, in words, and what it came to."""
 
+
+def _one(job: Job) -> int:
+    return 1
+
+
 STANDARD = ("text", "image")
 """The modalities that anybody would start with: the whole text and the picture, an encoder each."""
 
@@ -22,5 +27,5 @@ class Method:
     fit: Callable[[Job], Tried]
     reads: tuple[str, ...] = STANDARD
     """Its modalities; empty for all that there are."""
-    inside: int = 1
+    inside: Callable[[Job], int] = lambda job: 1
     """How many settings each fit chooses among by itself, on the same validation items."""

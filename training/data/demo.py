@@ -35,7 +35,7 @@ THEMES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
 }
 GOODS = ("cushion", "scarf", "mug", "notebook", "poster", "tea towel", "tote bag", "lampshade")
-_COLUMNS = ("item_id", "title", "text", "image", "pattern", "theme", "split")
+_COLUMNS = ("item_id", "title", "text", "image", "split")
 NEW_ITEMS = 36
 
 
@@ -69,7 +69,8 @@ class DemoUser:
 def write_demo(folder: Path, *, items: int, users: int, seed: int = 0) -> None:
     """
     Writes two plain data folders: `catalogue` to train on, a fifth of it held out as cold_val, and `new`, items
-    that training never sees, a third of them with both modalities, a third only a picture, a third only words.
+    that training never sees, a third of them with both modalities, a third only a picture, a third only words. Each has
+    a `truth.csv` beside its tables: every item's pattern and theme, which nothing reads but those who check.
 
     Raises:
         BadConfig: fewer than 40 items or 8 users.
@@ -104,13 +105,19 @@ def make_item(item_id: str, at: int, random: Random, *, split: str, part: int = 
     return DemoItem(item_id, pattern, theme, title, text if part != 1 else "", part != 2, split)
 
 
+def read_truth(folder: Path) -> dict[str, dict[str, str]]:
+    """Pattern and theme of each item of a folder that `write_demo` wrote."""
+    with (folder / "truth.csv").open(newline="", encoding="utf-8") as file:
+        return {row["item_id"]: row for row in csv.DictReader(file)}
+
+
 def _write_folder(folder: Path, items: Sequence[DemoItem], users: Sequence[DemoUser], random: Random, per_user: int) -> None:
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     for item in items:
         if item.has_image:
             (folder / _image(item)).write_bytes(draw_pattern(item.pattern, random))
-    rows = [(i.item_id, i.title, i.text, _image(i), i.pattern, i.theme, i.split) for i in items]
-    _write_csv(folder / "items.csv", _COLUMNS, rows)
+    _write_csv(folder / "items.csv", _COLUMNS, [(i.item_id, i.title, i.text, _image(i), i.split) for i in items])
+    _write_csv(folder / "truth.csv", ("item_id", "pattern", "theme"), [(i.item_id, i.pattern, i.theme) for i in items])
     met = [(user, item) for user in users for item in _meet(user, items, random, per_user)]
     events = [(user.user_id, item.item_id, int(_acts(user, item, random))) for user, item in met]
     _write_csv(folder / "interactions.csv", ("user_id", "item_id", "value"), events)

@@ -22,6 +22,7 @@ class Outcome:
     setting: str
     """The one that was best on the validation items."""
     tried: int
+    """Settings, those among which a recipe chooses by itself included."""
     validation: float
     """NDCG@20 of that setting there."""
     test: Ranking
@@ -40,7 +41,7 @@ class Row:
     validation: float
     coverage: float
     tried: int
-    """Settings that were tried in each split, those among which a recipe chooses by itself included."""
+    """Settings that were tried in each split."""
     seconds: float
     less_than_ours: Interval | None
     """The first method's NDCG@20 less this one's."""
@@ -62,7 +63,7 @@ def tune(method: Method, trial: Trial) -> Outcome:
         if quality > best:
             best, setting, chosen = quality, label, ranker
     assert chosen is not None, f"{method.name} tried nothing"
-    return Outcome(setting, tried, best, judge(chosen, seen.test), time.monotonic() - start)
+    return Outcome(setting, tried * method.inside(seen.job), best, judge(chosen, seen.test), time.monotonic() - start)
 
 
 def compare(trials: Sequence[Trial], methods: Sequence[Method], reporter: Reporter) -> list[Row]:
@@ -104,7 +105,7 @@ def _row(method: Method, outcomes: Sequence[Outcome], first: Sequence[Outcome] |
         by_split=[float(values["ndcg@20"].mean()) for values in found],
         validation=float(np.mean([outcome.validation for outcome in outcomes])),
         coverage=float(np.mean([coverage(outcome.test) for outcome in outcomes])),
-        tried=max(outcome.tried for outcome in outcomes) * method.inside,
+        tried=max(outcome.tried for outcome in outcomes),
         seconds=float(np.mean([outcome.seconds for outcome in outcomes])),
         less_than_ours=difference(pairs, ratio=ratio) if first else None,
     )

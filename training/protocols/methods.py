@@ -11,10 +11,9 @@ from training.baselines.ridge import TO_FACTORS, fit_user_ridge
 from training.config import read_numbers
 from training.errors import BadConfig
 from training.protocols.ranking import Ranker, by_factors
-from training.recipes.choose_kernel import PICTURES, RIDGES
 from training.recipes.embed import embed_all
 from training.recipes.paper import PaperNumbers, train_paper
-from training.recipes.thaw import train_thaw
+from training.recipes.thaw import count_settings, train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job, Trained
 
@@ -28,8 +27,7 @@ def thaw(name: str, *, reads: tuple[str, ...] = (), **numbers: str) -> Method:
         trained = train_thaw(job, read_numbers(ThawNumbers, numbers))
         yield ", ".join(f"{key} {value}" for key, value in numbers.items()) or "as it is", of_trained(trained)
 
-    views = 3 if not reads or {"image", "text"} <= set(reads) else 1
-    return Method(name, fit, reads, inside=len(RIDGES) * (len(PICTURES) + 2 if views == 3 else 1))
+    return Method(name, fit, reads, inside=count_settings)
 
 
 def of_trained(trained: Trained) -> Ranker:
@@ -45,12 +43,13 @@ METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
         thaw(OURS),
-        thaw("thaw: uniform gates", router_rate="0", gate_rate="0", gate_start="0.333333"),
+        thaw("thaw: uniform gates", router_rate="0", gate_rate="0", gate_start="1"),
         thaw("thaw: uniform routers", router_rate="0"),
         thaw("thaw: no heads", head_rate="0"),
         thaw("thaw: the teacher's factors alone", width="64", likeness="0"),
-        thaw("thaw: no picture", reads=("text", "title", "sentences", "words", "phrases")),
-        thaw("thaw: no words or phrases", reads=("image", "text", "title", "sentences")),
+        thaw("thaw: no picture", reads=("text", "title", "sentences", "words", "phrases", "attributes")),
+        thaw("thaw: no attributes", reads=("image", "text", "title", "sentences", "words", "phrases")),
+        thaw("thaw: no words or phrases", reads=("image", "text", "title", "sentences", "attributes")),
         thaw("thaw: whole text and picture", reads=STANDARD),
         thaw("thaw: one expert", reads=("text",)),
         Method("paper", _paper, STANDARD),

@@ -11,8 +11,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from model.content_encoder import ContentEncoder
-from model.encoders.choose import make_encoder
 from model.plain.kept_features import FolderFeatures
 from training.config import TrainConfig
 from training.data.plain import read_folder
@@ -23,6 +21,7 @@ from training.progress import Reporter
 from training.protocols import cold_only, missing, mixed, new_users, thawing
 from training.protocols.methods import METHODS, choose_methods
 from training.protocols.trial import Arena, Cut, Trial, draw_trial
+from training.readings import make_reader, make_readings
 
 PROTOCOLS = ("cold-only", "mixed", "new-users", "missing", "thawing")
 
@@ -39,6 +38,7 @@ class ProtocolConfig:
     """Of `cold-only`; differences are to the first."""
     cut: Cut = dataclasses.field(default_factory=Cut)
     text_fields: tuple[str, ...] = ("title", "text")
+    attributes: tuple[str, ...] | None = None
     encoders: Mapping[str, str] = dataclasses.field(default_factory=dict)
     threshold: float | None = None
     cache: Path | None = None
@@ -83,13 +83,14 @@ def open_arena(config: ProtocolConfig, reporter: Reporter) -> Arena:
     folder = read_folder(config.data, threshold=config.threshold)
     folder.bad_items.require_few(config.max_bad_share)
     folder.bad_interactions.require_few(config.max_bad_share)
-    chosen = TrainConfig(config.data, config.data, text_fields=config.text_fields, encoders=config.encoders)
-    encoders = {name: make_encoder(encoder, "cpu") for name, encoder in chosen.encoder_names().items()}
-    reader = ContentEncoder(encoders, chosen.fields())
+    chosen = TrainConfig(
+        config.data, config.data, text_fields=config.text_fields, attributes=config.attributes, encoders=config.encoders
+    )
+    readings = make_readings(chosen, folder, ["warm"] * len(folder.items), "cpu", reporter)
     with open_cache(config.cache) as cache, FolderFeatures(config.data) as kept:
-        features = encode_items(folder.items, reader, cache, folder.bad_items, reporter, kept)
+        features = encode_items(folder.items, make_reader(readings), cache, folder.bad_items, reporter, kept)
     folder.bad_items.require_few(config.max_bad_share)
-    return Arena(folder, features, {name: encoder.spec for name, encoder in encoders.items()})
+    return Arena(folder, features, {name: reading.encoder.spec for name, reading in readings.items()})
 
 
 def print_rows(rows: Sequence[Any], title: str) -> None:

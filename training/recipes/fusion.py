@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from scipy.optimize import nnls
 from torch import Tensor, nn
@@ -38,13 +37,13 @@ class Fusion(nn.Module):
     def __init__(self, start: float, popularity: Sequence[float], width: int) -> None:
         """
         Args:
-            start: the first weight of each view but the first.
+            start: the first weight of each view but the first, beside the first one's.
             popularity: (V,) how much it counts in each view, beside the first: 1 there.
             width: D, of embeddings, whose last coordinate it is.
         """
         super().__init__()
         views = len(popularity)
-        others = torch.full((views - 1,), start).log() - np.log(1 - start * (views - 1))
+        others = torch.full((views - 1,), start).log()
         self.logits = nn.Parameter(torch.cat([torch.zeros(1), others]))
         self.register_buffer("factors", torch.ones(views, width))
         self.register_buffer("_shifts", torch.zeros(views, views))

@@ -1,12 +1,13 @@
 """
 The recipe `thaw`: kernel experts that rank new items as well as old items can teach.
 
-Where it departs from the paper, and why. Experts are kernel ridge regressions towards users' and items' factors,
-each with a lens of its own (the whole text, its title, its sentences, its words, its phrases, the picture): networks
-under a pairwise loss overfit a few thousand items. What is learned by gradient (a linear correction of each expert,
-the routers, the gate, the weight of popularity) is learned by a listwise loss over episodes that hold warm items out
-as if they were cold. Routers and gate came out best as constants: they weigh experts and views, and know of an item only
-which views it lacks. The last coordinate of an embedding is the popularity that content promises.
+Where it departs from the paper, and why. Experts are kernel ridge regressions towards users' and items' factors, each
+with a lens of its own (the whole text, its title, its sentences, its words, its phrases, the picture, the
+attributes): networks under a pairwise loss overfit a few thousand items. What is learned by gradient (a linear
+correction of each expert, the routers, the gate, the weight of popularity) is learned by a listwise loss over
+episodes that hold warm items out as if they were cold. Routers and gate came out best as constants: they weigh
+experts and views, and know of an item only which views it lacks. The last coordinate of an embedding is the
+popularity that content promises.
 
 The first view reads everything; where an item lacks something, the rest of what it reads still says its part, and warm
 items that lack something teach their part. The views of one kind of content know what that kind tells by itself, and
@@ -27,7 +28,7 @@ from model.encoders.spec import EncoderSpec, Kind
 from model.fold_in import FoldIn
 from model.mamex import Mamex
 from training.errors import BadConfig
-from training.recipes.choose_kernel import Choice, Foresight, ViewItems, choose_kernel, settings
+from training.recipes.choose_kernel import PICTURES, RIDGES, Choice, Foresight, ViewItems, choose_kernel, settings
 from training.recipes.closed_form import ViewFit, place_lens, rows_with_any, take_vocabulary
 from training.recipes.episodes import Audience, Episode, FittedView, hold_out
 from training.recipes.fold_in_fit import HeldOut, fit_thawing
@@ -39,7 +40,7 @@ from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job, Trained
 from training.recipes.view_kernels import ViewKernels, has_content
 
-LENS_WEIGHTS: Mapping[str, float] = MappingProxyType({"title": 0.5, "words": 0.7, "phrases": 0.25})
+LENS_WEIGHTS: Mapping[str, float] = MappingProxyType({"title": 0.5, "words": 0.7, "phrases": 0.25, "attributes": 0.5})
 """How much a modality counts in its view's kernel; 1 for one that is not named here."""
 TOGETHER = "together"
 """The view that reads all kinds of content at once, of items that have them all."""
@@ -101,10 +102,18 @@ def design_network(job: Job, numbers: ThawNumbers) -> MamexConfig:
     return MamexConfig(job.modalities, tuple(views), numbers.width)
 
 
+def count_settings(job: Job) -> int:
+    """How many settings training tries where no number is set."""
+    images = {at for at, spec in enumerate(job.specs.values()) if spec.kind is Kind.IMAGE}
+    weighed = [0 < len(images & set(reads)) < len(reads) for _, reads in _readings(job)]
+    return sum(len(RIDGES) * (len(PICTURES) if several else 1) for several in weighed)
+
+
 def _readings(job: Job) -> list[tuple[str, list[int]]]:
     """What each view reads: everything together, then each kind of content alone."""
     readable = _readable(job)
-    kinds = {kind: [at for at, spec in readable.items() if spec.kind is kind] for kind in (Kind.TEXT, Kind.IMAGE)}
+    order = (Kind.TEXT, Kind.IMAGE, Kind.ATTRIBUTES)
+    kinds = {kind: [at for at, spec in readable.items() if spec.kind is kind] for kind in order}
     alone = [(str(kind), positions) for kind, positions in kinds.items() if positions]
     together = sorted(position for _, positions in alone for position in positions)
     return [(TOGETHER, together), *alone] if len(alone) > 1 else alone

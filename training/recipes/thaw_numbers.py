@@ -34,8 +34,8 @@ class ThawNumbers:
     scorer_rate: float = 3e-2
     gate_epochs: int = 4
     gate_rate: float = 5e-2
-    gate_start: float = 0.1
-    """The first weight of each view but the first."""
+    gate_start: float = 0.125
+    """The first weight of each view but the first, beside the first one's."""
 
     @property
     def beyond(self) -> int:
@@ -53,5 +53,5 @@ class ThawNumbers:
             raise BadConfig("head_rate, router_rate, scorer_rate and gate_rate must be 0 or more")
         if min(self.head_epochs, self.gate_epochs) < 1:
             raise BadConfig("head_epochs and gate_epochs must be 1 or more: a rate of 0 leaves out what it would learn")
-        if not 0 < self.gate_start < 0.5:
-            raise BadConfig(f"gate_start is {self.gate_start}: it must lie between 0 and 0.5")
+        if not 0 < self.gate_start <= 1:
+            raise BadConfig(f"gate_start is {self.gate_start}: it must be above 0, and 1 at most")

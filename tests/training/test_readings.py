@@ -1,0 +1,87 @@
+"""Which attributes a run reads."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import HASHED
+from training.config import TrainConfig
+from training.data.plain import read_folder
+from training.errors import BadConfig
+from training.progress import ConsoleReporter, SilentReporter
+from training.readings import make_readings
+
+ENCODERS = {"*": "none", "words": "lexical-words", "attributes": "lexical-attributes"}
+
+
+def write(folder: Path, rows: Sequence[tuple[str, int]]) -> TrainConfig:
+    """Items whose `sold` goes with their likes and whose `size` and `colour` do not; item n has n likes."""
+    folder.mkdir(exist_ok=True)
+    items = [f"i{likes},A thing,{colour},{likes * 7},{(likes * 5) % 11}" for colour, likes in rows]
+    (folder / "items.csv").write_text("\n".join(["item_id,title,colour,sold,size", *items]) + "\n")
+    liked = [f"u{user},i{likes}" for _, likes in rows for user in range(likes)]
+    (folder / "interactions.csv").write_text("\n".join(["user_id,item_id", *liked]) + "\n")
+    return TrainConfig(folder, folder / "out", encoders=ENCODERS)
+
+
+THIRTY = [("red" if likes % 2 else "blue", likes) for likes in range(30)]
+
+
+def read(config: TrainConfig, labels: Sequence[str] = ("warm",) * 30) -> dict[str, tuple[str, ...]]:
+    """By modality, what of an item is read."""
+    readings = make_readings(config, read_folder(config.data), labels, "cpu", SilentReporter())
+    return {modality: reading.fields for modality, reading in readings.items()}
+
+
+def test_all_attributes_are_read_but_a_number_that_goes_with_likes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write(tmp_path, THIRTY)
+
+    readings = make_readings(config, read_folder(tmp_path), ["warm"] * 30, "cpu", ConsoleReporter())
+
+    assert readings["attributes"].fields == ("colour", "size")
+    told = " ".join(capsys.readouterr().err.split())
+    assert "the attribute sold is not read: it goes with the number of likes (1.00)" in told
+    assert "attributes that are read: colour, size" in told
+
+
+def test_likes_of_held_out_items_decide_nothing(tmp_path: Path) -> None:
+    """Among the warm items alone the number goes with nothing, for too few of them are left to say so."""
+    config = write(tmp_path, THIRTY)
+
+    assert "sold" in read(config, ["warm"] * 15 + ["cold_val"] * 15)["attributes"]
+
+
+def test_attributes_that_are_named_are_read_whatever_they_go_with(tmp_path: Path) -> None:
+    config = write(tmp_path, THIRTY)
+    named = TrainConfig(config.data, config.out, encoders=ENCODERS, attributes=("sold",))
+
+    assert read(named)["attributes"] == ("sold",)
+
+
+def test_without_attributes_there_is_no_modality_of_them(demo_folder: Path, tmp_path: Path) -> None:
+    config = TrainConfig(demo_folder / "catalogue", tmp_path / "out", encoders={**HASHED, "attributes": "lexical-attributes"})
+
+    assert "attributes" not in read(config)
+
+
+def test_attributes_alone_need_an_attribute(demo_folder: Path, tmp_path: Path) -> None:
+    encoders = {"*": "none", "attributes": "lexical-attributes"}
+
+    with pytest.raises(BadConfig, match="only attributes"):
+        read(TrainConfig(demo_folder / "catalogue", tmp_path / "out", encoders=encoders))
+
+
+@pytest.mark.parametrize(
+    ("encoders", "attributes", "asked"),
+    [
+        ({}, None, "all"),
+        ({}, ("a", "b"), "a,b"),
+        ({"attributes": "none"}, None, "none"),
+        ({"*": "none", "text": "x"}, None, "none"),
+    ],
+)
+def test_a_checkpoint_tells_what_was_asked_for(encoders: dict[str, str], attributes: tuple[str, ...] | None, asked: str) -> None:
+    config = TrainConfig(Path(), Path(), encoders=encoders, attributes=attributes)
+
+    assert config.asked_attributes == asked

@@ -1,0 +1,97 @@
+"""Which encoders read a folder's items, and what of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.stats
+from numpy.typing import NDArray
+
+from model.content import Scalar
+from model.content_encoder import ContentEncoder
+from model.encoders.attributes import read_number
+from model.encoders.choose import make_encoder
+from model.encoders.spec import Encoder
+from model.plain.items import read_word
+from training.config import ATTRIBUTES, TrainConfig
+from training.data.plain import DataFolder
+from training.errors import BadConfig
+from training.progress import Reporter
+
+FOLLOWS = 0.5
+"""Rank correlation with the number of likes from which a number is taken for one that only time brings."""
+_FEWEST = 20
+"""Items that say whether a number follows likes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one modality is read."""
+
+    name: str
+    """Of the encoder, as `make_encoder` takes it."""
+    encoder: Encoder
+    fields: tuple[str, ...]
+    """Of an item: `title`, `text`, names of attributes."""
+
+
+def make_reader(readings: Mapping[str, Reading]) -> ContentEncoder:
+    """The encoders behind one call."""
+    encoders = {modality: reading.encoder for modality, reading in readings.items()}
+    return ContentEncoder(encoders, {modality: reading.fields for modality, reading in readings.items()})
+
+
+def make_readings(
+    config: TrainConfig, folder: DataFolder, labels: Sequence[str], device: str, reporter: Reporter
+) -> dict[str, Reading]:
+    """
+    A run's encoders by modality; one of attributes only where there are attributes to read.
+
+    Args:
+        labels: a split for each item, of which `warm` ones may be learned from.
+
+    Raises:
+        BadConfig: no encoder is left.
+        EncoderError: an encoder cannot be made.
+    """
+    names = config.encoder_names()
+    attributes = choose_attributes(config, folder, labels, reporter) if ATTRIBUTES in names.values() else ()
+    read = {modality: name for modality, name in names.items() if name != ATTRIBUTES or attributes}
+    if not read:
+        raise BadConfig("only attributes were to be read, and the items have none that can be")
+    return {
+        modality: Reading(name, make_encoder(name, device), attributes if name == ATTRIBUTES else config.words_of(modality))
+        for modality, name in read.items()
+    }
+
+
+def choose_attributes(config: TrainConfig, folder: DataFolder, labels: Sequence[str], reporter: Reporter) -> tuple[str, ...]:
+    """
+    The attributes that were asked for; or all, but numbers that follow the likes: a number of sales or of ratings comes
+    with time, and a new item has none.
+    """
+    if config.attributes is not None:
+        return config.attributes
+    known = sorted({name for item in folder.items for name, value in item.attributes.items() if read_word(value)})
+    likes = np.bincount(folder.interactions.items[folder.interactions.positive], minlength=len(folder.items))
+    warm = [row for row, label in enumerate(labels) if label == "warm"]
+    followed = {name: _follow([folder.items[row].attributes.get(name) for row in warm], likes[warm]) for name in known}
+    kept = tuple(name for name in known if followed[name] < FOLLOWS)
+    for name in sorted(set(known) - set(kept)):
+        reporter.say(
+            f"the attribute {name} is not read: it goes with the number of likes ({followed[name]:.2f}), as what only time "
+            "brings does; name it in --attributes if new items have it too"
+        )
+    if kept:
+        reporter.say(f"attributes that are read: {', '.join(kept)}")
+    return kept
+
+
+def _follow(values: Sequence[Scalar], likes: NDArray[np.int64]) -> float:
+    """How closely an attribute's numbers go with likes: their rank correlation's size, 0 where few items have a number."""
+    numbers = [read_number(value) for value in values]
+    rows = [row for row, number in enumerate(numbers) if number is not None]
+    found = np.array([numbers[row] for row in rows], np.float64)
+    if len(rows) < _FEWEST or np.ptp(found) == 0 or np.ptp(likes[rows]) == 0:
+        return 0.0
+    return abs(float(scipy.stats.spearmanr(found, likes[rows]).statistic))
