@@ -21,7 +21,7 @@ RIDGES = (1.0, 2.0, 4.0)
 IMAGE_WEIGHTS = (0.05, 0.25)
 POPULARITIES = (0.0, 0.1, 0.2)
 _STACK_RIDGE = 0.7
-_HAND: Mapping[str, float] = {"title": 0.5, "words": 0.7, "phrases": 0.25}
+_HAND: Mapping[str, float] = {"title": 0.5, "words": 0.7, "phrases": 0.25, "attributes": 0.5}
 
 
 def joint(name: str, settings: FactorSettings, reads: tuple[str, ...]) -> Method:
