@@ -1,6 +1,6 @@
 """Experts in closed form: one kernel ridge regression over the sum of a view's kernels, a lens an expert."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,8 @@ from model.features import Encoding, Features
 from training.recipes.view_kernels import CHUNK, ViewKernels, has_content, see
 
 _JITTER = 1e-6
+_SMALLEST_REST = 1e-6
+"""Of an item's own share in what is said of it, what is left to the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,44 +82,62 @@ class ViewFit:
         self._exact = len(kernels.landmarks) == len(targets)
         self._kept = kernels.whole(everything) if self._exact else []
         self._between = add(self._kept or kernels.whole(kernels.landmarks))
-        self._sums = (np.zeros((0, 0)), np.zeros((0, 0))) if self._exact else self._products(everything)
+        self._inner, self._right = self._normal_equations(everything)
 
-    def solve(self, rows: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
+    def solve(self) -> NDArray[np.float64]:
+        """Coefficients (L, D) of the landmarks, learned from all items."""
+        return solve_positive(self._inner.copy(), self._right)
+
+    def left_out(self) -> FloatArray:
         """
-        Coefficients (L, D) learned from all items, or from these rows alone.
+        (N, K, D): what each expert says of every item, had it learned from all others.
 
-        Where every item is a landmark, those outside `rows` get coefficient 0.
+        In closed form: without item i the coefficients are `b - g_i (y_i - f_i) / (1 - k_i g_i)`, with b those of all items,
+        k_i the item's kernels and g_i the inner matrix's inverse times k_i.
+
+        Source: the leave-one-out residual of a linear smoother (Allen, "The Relationship Between Variable Selection and Data
+            Augmentation and a Method for Prediction", Technometrics 1974), taken apart by kernels.
         """
-        if rows is None:
-            rows = np.arange(len(self._targets))
-        if self._exact:
-            solution = np.zeros((len(self._kernels.landmarks), self._targets.shape[1]))
-            inner = self._between[np.ix_(rows, rows)].astype(np.float64)
-            inner[np.diag_indices_from(inner)] += self._ridge
-            solution[rows] = solve_positive(inner, self._targets[rows])
-            return solution
-        squares, products = self._products(np.setdiff1d(np.arange(len(self._targets)), rows))
-        inner = self._sums[0] - squares + self._ridge * self._between
-        inner[np.diag_indices_from(inner)] += _JITTER * np.trace(inner) / len(inner)
-        return solve_positive(inner, self._sums[1] - products)
-
-    def outputs(self, coefficients: NDArray[np.float64], rows: NDArray[np.intp]) -> FloatArray:
-        """(rows, K, D): what each expert says of some items."""
-        narrow = coefficients.astype(np.float32)
-        if self._exact:
-            return np.stack([kernel[rows] @ narrow for kernel in self._kept], axis=1)
-        parts = [np.stack([kernel @ narrow for kernel in found], axis=1) for _, found in self._kernels.chunks(rows)]
+        inverse = scipy.linalg.inv(self._inner, assume_a="pos", check_finite=False)
+        coefficients = inverse @ self._right
+        parts = [_leave_out(kernels, gains, coefficients, self._targets[part]) for part, kernels, gains in self._gains(inverse)]
         return np.concatenate(parts)
 
-    def _products(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(L, L) and (L, D): the kernels of some items with themselves, and with their targets."""
+    def _gains(self, inverse: NDArray[np.float64]) -> Iterator[tuple[slice, list[FloatArray], NDArray[np.float64]]]:
+        """Places, one kernel (C, L) a lens, and how much each of these items moves each coefficient (C, L)."""
+        if not self._exact:
+            for part, found in self._kernels.chunks(np.arange(len(self._targets))):
+                yield part, found, add(found).astype(np.float64) @ inverse
+            return
+        for start in range(0, len(self._targets), CHUNK):
+            part = slice(start, start + CHUNK)
+            yield part, [kernel[part] for kernel in self._kept], inverse[part]
+
+    def _normal_equations(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The matrix (L, L) whose inverse times the right side (L, D) are the coefficients."""
+        if self._exact:
+            inner = self._between.astype(np.float64)
+            inner[np.diag_indices_from(inner)] += self._ridge
+            return inner, self._targets
         size = len(self._kernels.landmarks)
-        squares, products = np.zeros((size, size)), np.zeros((size, self._targets.shape[1]))
+        inner, right = self._ridge * self._between.astype(np.float64), np.zeros((size, self._targets.shape[1]))
         for part, found in self._kernels.chunks(rows):
             total = add(found).astype(np.float64)
-            squares += total.T @ total
-            products += total.T @ self._targets[rows[part]]
-        return squares, products
+            inner += total.T @ total
+            right += total.T @ self._targets[rows[part]]
+        inner[np.diag_indices_from(inner)] += _JITTER * np.trace(inner) / len(inner)
+        return inner, right
+
+
+def _leave_out(
+    kernels: Sequence[FloatArray], gains: NDArray[np.float64], coefficients: NDArray[np.float64], targets: NDArray[np.float64]
+) -> FloatArray:
+    """(C, K, D) of some items, as `ViewFit.left_out`."""
+    said = np.stack([kernel @ coefficients for kernel in kernels], axis=1)  # (C, K, D)
+    own = np.stack([np.einsum("cl,cl->c", kernel, gains) for kernel in kernels], axis=1)  # (C, K)
+    others = np.maximum(1 - own.sum(axis=1), _SMALLEST_REST)
+    surprise = (targets - said.sum(axis=1)) / others[:, None]
+    return np.asarray(said - own[:, :, None] * surprise[:, None, :], np.float32)
 
 
 def write_expert(
@@ -143,11 +163,6 @@ def write_expert(
     with torch.no_grad():
         expert.weight.copy_(torch.from_numpy(block.T.astype(np.float32)))
         expert.bias.zero_()
-
-
-def make_folds(count: int, folds: int, random: np.random.Generator) -> list[NDArray[np.intp]]:
-    """Rows split into parts of about equal size, at random."""
-    return [np.sort(part).astype(np.intp) for part in np.array_split(random.permutation(count), min(folds, count))]
 
 
 def rows_with_any(features: Features, positions: Sequence[int]) -> NDArray[np.intp]:

@@ -1,11 +1,12 @@
 """
 Episodes that hold warm items out as if they were cold: what routers, heads and gate learn from.
 
-In an episode nobody has seen the held-out items: experts were fitted without them, and users are rebuilt without
-their likes of them. What is learned there is how to rank items that are new.
+In an episode nobody has seen the held-out items: users are rebuilt without their likes of them, and what experts say of
+each was learned from all items but this one, as a new item will be foreseen by all that were there before it. (Experts fitted
+without a whole episode know less than they will when it counts, and heads learned from those came out worse.)
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.content import BoolArray, FloatArray
+from model.content import BoolArray
 from model.losses import refuse_cold
+from training.progress import Step
 from training.recipes.choose_kernel import ViewItems
-from training.recipes.closed_form import ViewFit, make_folds
+from training.recipes.closed_form import ViewFit
 from training.recipes.teacher import Teacher
 
 
@@ -30,9 +32,21 @@ class FittedView:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What each view's experts say of every warm item, had they learned from all the others."""
+
+    outputs: tuple[Tensor, ...]
+    """V tensors (I, K_v, D), zeros where the view is missing."""
+    present: Tensor
+    """(I, V) bool."""
+    is_cold: Tensor
+    """(I,) bool, all False."""
+
+
+@dataclass(frozen=True, slots=True)
 class Episode:
     """
-    Some warm items held out, and what each view's experts, fitted on the others, say of them.
+    Some warm items held out, and what each view's experts say of them that did not learn from the item in question.
 
     Raises:
         ColdItemInTraining: when made with a cold item among them; so the listwise loss never sees one.
@@ -40,37 +54,49 @@ class Episode:
 
     items: NDArray[np.intp]
     """(H,) rows of the warm items."""
-    outputs: tuple[Tensor, ...]
-    """V tensors (H, K_v, D), zeros where the view is missing."""
-    present: Tensor
-    """(H, V) bool."""
-    is_cold: Tensor
-    """(H,) bool, all False."""
+    foresight: LeftOut
 
     def __post_init__(self) -> None:
-        refuse_cold(self.is_cold)
+        refuse_cold(self.foresight.is_cold[self.items])
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """V tensors (H, K_v, D), zeros where the view is missing."""
+        return tuple(output[self.items] for output in self.foresight.outputs)
+
+    @property
+    def present(self) -> Tensor:
+        """(H, V) bool."""
+        return self.foresight.present[self.items]
 
 
-def hold_out(
-    views: Sequence[FittedView], is_cold: BoolArray, *, parts: int, folds: int, random: np.random.Generator
-) -> Iterator[Episode]:
+def leave_out(views: Sequence[FittedView], is_cold: BoolArray, advance: Step) -> LeftOut:
+    """
+    Every warm item as the others foresee it.
+
+    Args:
+        is_cold: (I,) all False.
+    """
+    outputs, present = [], np.zeros((len(is_cold), len(views)), np.bool_)
+    for at, view in enumerate(views):
+        known = view.fit.left_out()
+        output = np.zeros((len(is_cold), *known.shape[1:]), np.float32)
+        output[view.items.rows] = known
+        outputs.append(torch.from_numpy(output))
+        present[view.items.rows, at] = True
+        advance(1)
+    return LeftOut(tuple(outputs), torch.from_numpy(present), torch.from_numpy(is_cold))
+
+
+def hold_out(foresight: LeftOut, *, parts: int, folds: int, random: np.random.Generator) -> list[Episode]:
     """`parts` times a random partition of the warm items into `folds` episodes."""
-    for _ in range(parts):
-        for held in make_folds(len(is_cold), folds, random):
-            columns = [_out_of_fold(view, held) for view in views]
-            present = torch.from_numpy(np.stack([there for _, there in columns], axis=1))
-            outputs = tuple(torch.from_numpy(output) for output, _ in columns)
-            yield Episode(held, outputs, present, torch.from_numpy(is_cold[held]))
+    count = len(foresight.is_cold)
+    return [Episode(held, foresight) for _ in range(parts) for held in make_folds(count, folds, random)]
 
 
-def _out_of_fold(view: FittedView, held: NDArray[np.intp]) -> tuple[FloatArray, BoolArray]:
-    there = np.isin(held, view.items.rows)
-    own = np.searchsorted(view.items.rows, held[there])
-    others = np.setdiff1d(np.arange(len(view.items.rows)), own)
-    known = view.fit.outputs(view.fit.solve(others), own)
-    outputs = np.zeros((len(held), *known.shape[1:]), np.float32)
-    outputs[there] = known
-    return outputs, there
+def make_folds(count: int, folds: int, random: np.random.Generator) -> list[NDArray[np.intp]]:
+    """Rows split into parts of about equal size, at random."""
+    return [np.sort(part).astype(np.intp) for part in np.array_split(random.permutation(count), min(folds, count))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,18 +13,19 @@ class Heads(nn.Module):
     One view's mixture under training: `h = sum_v w_v K (I + M_v) h_v`, with w the softmax of the router's bias.
 
     M starts at 0 and w even, so that it starts as the ridge regression itself. Coordinates are in units of the
-    targets' deviations, that a step means the same in each of them. M moves the first C of the F factors alone:
-    those beyond are many and weak, and learning them too came out worse on items that no training saw.
+    targets' deviations, that a step means the same in each of them. M moves the first C of the F factors, and
+    popularity, alone: the factors beyond are many and weak, and learning them too told nothing more of items that no
+    training saw.
     """
 
     def __init__(self, experts: int, deviations: FloatArray) -> None:
         """
         Args:
-            deviations: (C,) of the targets that are corrected, the first ones.
+            deviations: (C + 1,) of the targets that are corrected: the first ones, and the last.
         """
         super().__init__()
-        self._corrected = len(deviations)
-        self.corrections = nn.Parameter(torch.zeros(experts, self._corrected, self._corrected))
+        self._places = [*range(len(deviations) - 1), -1]
+        self.corrections = nn.Parameter(torch.zeros(experts, len(deviations), len(deviations)))
         self.logits = nn.Parameter(torch.zeros(experts))
         self._scale = torch.from_numpy(np.maximum(deviations, np.float32(1e-9)))
 
@@ -32,9 +33,9 @@ class Heads(nn.Module):
         """Experts' outputs (H, K, F + 1) to the view's (H, F + 1)."""
         weights = len(self.logits) * self.logits.softmax(dim=0)
         weighed = outputs * weights[None, :, None]
-        correction = torch.einsum("hkf,kfg->hg", weighed[..., : self._corrected] / self._scale, self.corrections)
+        correction = torch.einsum("hkf,kfg->hg", weighed[..., self._places] / self._scale, self.corrections)
         together = weighed.sum(dim=1)
-        return torch.cat([together[:, : self._corrected] + correction * self._scale, together[:, self._corrected :]], dim=1)
+        return together.index_add(1, torch.tensor(self._places) % together.shape[1], correction * self._scale)
 
     def apply_to(self, expert: int, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
         """
@@ -42,5 +43,6 @@ class Heads(nn.Module):
         """
         scale = self._scale.numpy().astype(np.float64)
         correction = self.corrections[expert].detach().numpy().astype(np.float64)
-        first, others = np.split(coefficients, [self._corrected], axis=1)
-        return len(self.logits) * np.column_stack([first + (first / scale) @ correction * scale, others])
+        corrected = coefficients.copy()
+        corrected[:, self._places] += (coefficients[:, self._places] / scale) @ correction * scale
+        return len(self.logits) * corrected

@@ -234,8 +234,9 @@ def write_gate(mamex: Mamex, logits: Tensor, lacking: Lacking) -> None:
 
 
 def _view_stage(view: ViewConfig, at: int, audience: Audience, cold: Tensor, present: Tensor, numbers: ThawNumbers) -> Stage:
-    own = audience.teacher.items[:, : audience.teacher.items.shape[1] - audience.teacher.beyond]
-    head = Heads(len(view.experts), own.std(axis=0))
+    teacher = audience.teacher
+    own = teacher.items[:, : teacher.items.shape[1] - teacher.beyond]
+    head = Heads(len(view.experts), np.append(own.std(axis=0), teacher.popularity.std()).astype(np.float32))
 
     def embed(episode: Episode) -> tuple[Tensor, Tensor]:
         rows = episode.present[:, at]

@@ -30,7 +30,7 @@ from model.mamex import Mamex
 from training.errors import BadConfig
 from training.recipes.choose_kernel import PICTURES, RIDGES, Choice, Foresight, ViewItems, choose_kernel, settings
 from training.recipes.closed_form import ViewFit, place_lens, rows_with_any, take_vocabulary
-from training.recipes.episodes import Audience, Episode, FittedView, hold_out
+from training.recipes.episodes import Audience, Episode, FittedView, hold_out, leave_out
 from training.recipes.fold_in_fit import HeldOut, fit_thawing
 from training.recipes.health import mixture_health
 from training.recipes.likeness import add_likeness
@@ -189,12 +189,9 @@ def _weigh_picture(items: ViewItems, choice: Choice) -> ViewKernels:
 
 
 def _hold_out(job: Job, views: list[FittedView], numbers: ThawNumbers, random: np.random.Generator) -> list[Episode]:
-    episodes = []
-    with job.reporter.step("holding items out", numbers.parts * min(numbers.folds, len(job.warm.item_ids))) as advance:
-        for episode in hold_out(views, job.warm.is_cold, parts=numbers.parts, folds=numbers.folds, random=random):
-            episodes.append(episode)
-            advance(1)
-    return episodes
+    with job.reporter.step("holding items out", len(views)) as advance:
+        foresight = leave_out(views, job.warm.is_cold, advance)
+    return hold_out(foresight, parts=numbers.parts, folds=numbers.folds, random=random)
 
 
 def _fit_fold_in(job: Job, teacher: Teacher, learned: Learned) -> dict[str, FloatArray]:
