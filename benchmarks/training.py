@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -29,7 +30,7 @@ from training.machine import describe_machine
 from training.progress import ConsoleReporter, SilentReporter
 from training.protocols.run import ProtocolConfig, open_arena
 from training.protocols.trial import Cut, draw_trial
-from training.recipes import choose_kernel, closed_form, likeness
+from training.recipes import closed_form, likeness, weigh_kernels
 from training.recipes.paper import PaperNumbers, train_paper
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
@@ -83,17 +84,23 @@ def note_shapes() -> Iterator[Counter[Shapes]]:
 
 @contextmanager
 def note_systems() -> Iterator[Counter[tuple[int, int]]]:
-    """How often which systems are solved while this is open: equations, right-hand sides."""
+    """How often which systems are solved while this is open: equations, right-hand sides, 0 of these for an inverse."""
     found: Counter[tuple[int, int]] = Counter()
-    solve = closed_form.solve_positive
+    solve, invert = closed_form.solve_positive, closed_form.invert_positive
 
     def noting(inner: NDArray[np.float64], right: NDArray[np.floating]) -> NDArray[np.float64]:
         found[(len(inner), right.shape[1])] += 1
         return solve(inner, right)
 
+    def noting_inverse(matrix: NDArray[closed_form.Real]) -> NDArray[closed_form.Real]:
+        found[(len(matrix), 0)] += 1
+        return invert(matrix)
+
     with ExitStack() as patches:
-        for user in (closed_form, choose_kernel, likeness):
+        for user in (closed_form, likeness):
             patches.enter_context(mock.patch.object(user, "solve_positive", noting))
+        for user in (closed_form, weigh_kernels):
+            patches.enter_context(mock.patch.object(user, "invert_positive", noting_inverse))
         yield found
 
 
@@ -112,10 +119,16 @@ def replay_systems(systems: Mapping[tuple[int, int], int]) -> float:
     """Seconds for as many solutions of such systems."""
     total = 0.0
     for (size, columns), count in systems.items():
-        inner = np.eye(size) + 0.5 / size
-        took = _seconds(lambda inner=inner, columns=columns: closed_form.solve_positive(inner, np.ones((len(inner), columns))))  # type: ignore[misc]
-        total += took * count
+        inner = (np.eye(size) + 0.5 / size).astype(np.float64 if columns else np.float32)
+        total += _seconds(partial(_solve, inner, columns)) * count
     return total
+
+
+def _solve(inner: NDArray[Any], columns: int) -> None:
+    if columns:
+        closed_form.solve_positive(inner, np.ones((len(inner), columns)))
+    else:
+        closed_form.invert_positive(inner)
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -10,7 +10,7 @@ from model.content import FloatArray
 from model.fold_in import FoldIn
 from model.mamex import Mamex
 from training.recipes.closed_form import place_lens
-from training.recipes.likeness import add_likeness
+from training.recipes.likeness import Beyond, add_likeness
 from training.recipes.teacher import Teacher, fit_teacher
 from training.recipes.view_kernels import ViewKernels
 
@@ -40,15 +40,14 @@ def kernels_of(content: FloatArray, landmarks: int) -> ViewKernels:
     config = MamexConfig((ModalityConfig("text", content.shape[1]),), (ViewConfig("text", (lens,), ((0,),), 1),), width=4)
     mixture = Mamex(config).mixture(0)
     chosen = np.sort(np.random.default_rng(2).permutation(len(content))[:landmarks]).astype(np.intp)
-    place_lens(mixture.plain_lenses()[0], content, chosen, 1.0)
+    place_lens(mixture.plain_lenses()[0], content, chosen)
     return ViewKernels(mixture, (content,), chosen)
 
 
 def widen(likes: sp.csr_array, content: FloatArray, *, directions: int = 8, landmarks: int = ITEMS) -> Teacher:
     teacher = fit_teacher(likes, factors=FACTORS, damping=0.3, restore=0.0)
-    return add_likeness(
-        teacher, likes, kernels_of(content, landmarks), np.arange(len(content)), directions=directions, weight=1.0
-    )
+    beyond = Beyond(directions, weight=1.0, smoothing=4.0)
+    return add_likeness(teacher, likes, kernels_of(content, landmarks), np.arange(len(content)), beyond)
 
 
 def separation(teacher: Teacher, likes: sp.csr_array) -> float:
@@ -136,6 +135,8 @@ def test_items_that_cannot_be_read_move_users_too(likes: sp.csr_array, content: 
     teacher = fit_teacher(likes, factors=FACTORS, damping=0.3, restore=0.0)
     readable = np.arange(0, ITEMS, 2)
 
-    wide = add_likeness(teacher, likes, kernels_of(content[readable], len(readable)), readable, directions=8, weight=1.0)
+    wide = add_likeness(
+        teacher, likes, kernels_of(content[readable], len(readable)), readable, Beyond(8, weight=1.0, smoothing=4.0)
+    )
 
     assert np.abs(wide.projection[1::2, FACTORS:]).max() > 0

@@ -14,14 +14,13 @@ from model.errors import ColdItemInTraining
 from model.features import Features
 from model.fold_in import place_users
 from model.mamex import Mamex
-from training.recipes.choose_kernel import ViewItems
 from training.recipes.closed_form import ViewFit, add, place_lens, take_vocabulary
 from training.recipes.episodes import Audience, Episode, FittedView, hold_out, leave_out, listwise_loss
 from training.recipes.fusion import Fusion, Lacking, measure_weights, weigh_lacking
 from training.recipes.heads import Heads
 from training.recipes.ranking_fit import write_gate, write_view
 from training.recipes.teacher import fit_teacher
-from training.recipes.view_kernels import ViewKernels
+from training.recipes.view_kernels import ViewItems, ViewKernels
 
 ITEMS, WIDTH = 30, 5
 NOTHING_COLD = np.zeros(ITEMS, np.bool_)
@@ -56,8 +55,9 @@ def fit(dense: FloatArray, targets: FloatArray, landmarks: int = ITEMS) -> tuple
     mamex = make_network(landmarks, len(take_vocabulary(words, limit=100).places))
     rows = np.arange(landmarks)
     for lens, encoding in zip(mamex.mixture(0).plain_lenses(), (dense, words), strict=True):
-        place_lens(lens, encoding, rows, 0.5)
-    items = ViewItems(mamex.mixture(0), (0, 1), np.arange(ITEMS), (dense, words), rows, None)
+        place_lens(lens, encoding, rows)
+        lens.weight.fill_(0.5)
+    items = ViewItems("text", mamex.mixture(0), (0, 1), np.arange(ITEMS), (dense, words), rows)
     return mamex, FittedView(ViewFit(ViewKernels(mamex.mixture(0), (dense, words), rows), targets, 1.0), items)
 
 

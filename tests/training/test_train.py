@@ -30,7 +30,7 @@ from training.progress import SilentReporter
 from training.recipes.teacher import fit_teacher
 from training.train import train
 
-NO_CHOICE = {"ridge": "1", "picture": "0.25", "width": "16", "head_epochs": "1", "gate_epochs": "1"}
+ONE_EPOCH = {"width": "16", "head_epochs": "1", "gate_epochs": "1"}
 FIELDS = dict.fromkeys(HASHED, ("title", "text"))
 PAPER = {"image": "hash-image:32", "text": "hash-text:48"}
 
@@ -141,7 +141,7 @@ def test_nothing_about_a_cold_item_enters_training(demo_folder: Path, feature_ca
 
     first, second = (
         train(
-            TrainConfig(data, tmp_path / name, encoders=HASHED, numbers=NO_CHOICE, cache=feature_cache, device="cpu"),
+            TrainConfig(data, tmp_path / name, encoders=HASHED, numbers=ONE_EPOCH, cache=feature_cache, device="cpu"),
             SilentReporter(),
         )
         for name, data in (("first", demo_folder / "catalogue"), ("second", changed))

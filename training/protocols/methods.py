@@ -23,11 +23,13 @@ OURS = "thaw"
 def thaw(name: str, *, reads: tuple[str, ...] = (), **numbers: str) -> Method:
     """The recipe, some numbers fixed."""
 
+    ours = read_numbers(ThawNumbers, numbers)
+
     def fit(job: Job) -> Tried:
-        trained = train_thaw(job, read_numbers(ThawNumbers, numbers))
+        trained = train_thaw(job, ours)
         yield ", ".join(f"{key} {value}" for key, value in numbers.items()) or "as it is", of_trained(trained)
 
-    return Method(name, fit, reads, inside=count_settings)
+    return Method(name, fit, reads, inside=lambda job: count_settings(job, ours))
 
 
 def of_trained(trained: Trained) -> Ranker:

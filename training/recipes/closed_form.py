@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import scipy.linalg
@@ -14,6 +15,7 @@ from model.experts import LandmarkLens, Lens, Mixture, VocabularyLens
 from model.features import Encoding, Features
 from training.recipes.view_kernels import CHUNK, ViewKernels, has_content, see
 
+Real = TypeVar("Real", np.float32, np.float64)
 _JITTER = 1e-6
 _SMALLEST_REST = 1e-6
 """Of an item's own share in what is said of it, what is left to the others."""
@@ -44,15 +46,14 @@ def take_vocabulary(encoding: Encoding, *, limit: int, power: float = 0.25) -> V
 
 
 @torch.inference_mode()
-def place_lens(lens: Lens, encoding: Encoding, landmarks: NDArray[np.intp], weight: float) -> None:
+def place_lens(lens: Lens, encoding: Encoding, landmarks: NDArray[np.intp]) -> None:
     """
-    Sets a lens's weight, and its centre and landmarks or its vocabulary, from warm items.
+    Sets a lens's centre and landmarks, or its vocabulary, from warm items.
 
     Args:
         encoding: (I, d) of warm items, zeros where the modality is missing; some have it.
         landmarks: rows of the items that are landmarks.
     """
-    lens.weight.fill_(weight)
     if isinstance(lens, LandmarkLens):
         lens.centre.copy_(torch.from_numpy(encoding[has_content(encoding)].mean(axis=0)))
         lens.points.copy_(lens.place(torch.from_numpy(encoding[landmarks])))
@@ -98,7 +99,7 @@ class ViewFit:
         Source: the leave-one-out residual of a linear smoother (Allen, "The Relationship Between Variable Selection and Data
             Augmentation and a Method for Prediction", Technometrics 1974), taken apart by kernels.
         """
-        inverse = scipy.linalg.inv(self._inner, assume_a="pos", check_finite=False)
+        inverse = invert_positive(self._inner.copy())
         coefficients = inverse @ self._right
         parts = [_leave_out(kernels, gains, coefficients, self._targets[part]) for part, kernels, gains in self._gains(inverse)]
         return np.concatenate(parts)
@@ -173,6 +174,12 @@ def rows_with_any(features: Features, positions: Sequence[int]) -> NDArray[np.in
 def add(kernels: Sequence[FloatArray]) -> FloatArray:
     """The sum of some kernels."""
     return np.asarray(np.sum(kernels, axis=0), np.float32)
+
+
+def invert_positive(matrix: NDArray[Real]) -> NDArray[Real]:
+    """The inverse of a symmetric positive matrix, which is overwritten."""
+    inverse: NDArray[Real] = scipy.linalg.inv(matrix, overwrite_a=True, assume_a="pos", check_finite=False)
+    return inverse
 
 
 def solve_positive(inner: NDArray[np.float64], right: NDArray[np.floating]) -> NDArray[np.float64]:

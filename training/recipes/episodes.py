@@ -18,9 +18,9 @@ from torch import Tensor
 from model.content import BoolArray
 from model.losses import refuse_cold
 from training.progress import Step
-from training.recipes.choose_kernel import ViewItems
 from training.recipes.closed_form import ViewFit
 from training.recipes.teacher import Teacher
+from training.recipes.view_kernels import ViewItems, make_folds
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,6 @@ def hold_out(foresight: LeftOut, *, parts: int, folds: int, random: np.random.Ge
     """`parts` times a random partition of the warm items into `folds` episodes."""
     count = len(foresight.is_cold)
     return [Episode(held, foresight) for _ in range(parts) for held in make_folds(count, folds, random)]
-
-
-def make_folds(count: int, folds: int, random: np.random.Generator) -> list[NDArray[np.intp]]:
-    """Rows split into parts of about equal size, at random."""
-    return [np.sort(part).astype(np.intp) for part in np.array_split(random.permutation(count), min(folds, count))]
 
 
 @dataclass(frozen=True, slots=True)

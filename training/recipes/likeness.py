@@ -8,7 +8,7 @@ Here the part of `R S` that lies outside the teacher's users is factored, and it
 the teacher's own, so that content learns to foresee them and a new like moves them in the same closed form.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,16 +20,26 @@ from training.recipes.closed_form import add, solve_positive
 from training.recipes.teacher import Teacher, pad
 from training.recipes.view_kernels import ViewKernels
 
-SMOOTHING = 4.0
-"""The ridge of the smoother."""
+SMOOTHING = 2.0
+"""The ridge of the smoother, beside that of the view's regression."""
 _SHRINKAGE = 1e-3
 _SMALLEST = 1e-9
 _NOTHING = 1e-3
 
 
-def add_likeness(
-    teacher: Teacher, likes: sp.csr_array, kernels: ViewKernels, rows: NDArray[np.intp], *, directions: int, weight: float
-) -> Teacher:
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """What is added to the teacher's factors."""
+
+    directions: int
+    """How many; those that the likes do not fill are 0."""
+    weight: float
+    """How widely their scores are spread, beside those of the teacher's own factors."""
+    smoothing: float
+    """The ridge of the smoother."""
+
+
+def add_likeness(teacher: Teacher, likes: sp.csr_array, kernels: ViewKernels, rows: NDArray[np.intp], beyond: Beyond) -> Teacher:
     """
     The teacher with more factors.
 
@@ -37,30 +47,28 @@ def add_likeness(
         likes: (U, I).
         kernels: of the items that can be read.
         rows: (N,) of these among the I.
-        directions: how many factors are added; those that the likes do not fill are 0.
-        weight: how widely their scores are spread, beside those of the teacher's own factors.
     """
     own = teacher.users - teacher.prior
-    smoothed = np.zeros((likes.shape[1], directions), np.float32)
-    smoothed[rows] = _smooth(likes[:, rows], own, kernels, directions)
+    smoothed = np.zeros((likes.shape[1], beyond.directions), np.float32)
+    smoothed[rows] = _smooth(likes[:, rows], own, kernels, beyond)
     outside = _even(smoothed - teacher.projection @ _regress(own, likes @ smoothed), likes, _size(likes @ smoothed).max())
     items = np.asarray(likes.T @ (likes @ outside), np.float32) / likes.shape[0]
     step = _fit_step(teacher, items, outside, np.asarray(likes.sum(axis=0), np.float32).ravel())
-    return _join(teacher, likes, items, step, weight)
+    return _join(teacher, likes, items, step, beyond.weight)
 
 
-def _smooth(likes: sp.csr_array, own: FloatArray, kernels: ViewKernels, directions: int) -> FloatArray:
+def _smooth(likes: sp.csr_array, own: FloatArray, kernels: ViewKernels, beyond: Beyond) -> FloatArray:
     """(N, directions): the strongest directions of what is foreseen outside the teacher's users, spread over the items."""
     known = add(kernels.whole(kernels.landmarks)).astype(np.float64)
-    ridged = known + SMOOTHING * np.eye(len(known))
+    ridged = known + beyond.smoothing * np.eye(len(known))
     smoother = solve_positive(ridged.copy(), known)
     seen = sp.csr_array(likes[:, kernels.landmarks], dtype=np.float64)
     inside = seen.T @ own
     left = (seen.T @ seen).toarray() - inside @ _regress(own, seen)
-    found = _strongest(smoother @ left @ smoother.T, directions)
+    found = _strongest(smoother @ left @ smoother.T, beyond.directions)
     spread = solve_positive(ridged, found).astype(np.float32)
     parts = [add(chunk) @ spread for _, chunk in kernels.chunks(np.arange(likes.shape[1]))]
-    return pad(np.concatenate(parts), directions)
+    return pad(np.concatenate(parts), beyond.directions)
 
 
 def _strongest(matrix: NDArray[np.float64], count: int) -> NDArray[np.float64]:

@@ -28,20 +28,22 @@ from model.encoders.spec import EncoderSpec, Kind
 from model.fold_in import FoldIn
 from model.mamex import Mamex
 from training.errors import BadConfig
-from training.recipes.choose_kernel import PICTURES, RIDGES, Choice, Foresight, ViewItems, choose_kernel, settings
 from training.recipes.closed_form import ViewFit, place_lens, rows_with_any, take_vocabulary
 from training.recipes.episodes import Audience, Episode, FittedView, hold_out, leave_out
 from training.recipes.fold_in_fit import HeldOut, fit_thawing
 from training.recipes.health import mixture_health
-from training.recipes.likeness import add_likeness
+from training.recipes.likeness import SMOOTHING, Beyond, add_likeness
 from training.recipes.ranking_fit import Learned, learn_ranking, write_gate, write_view
 from training.recipes.teacher import Teacher, fit_teacher
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job, Trained
-from training.recipes.view_kernels import ViewKernels, has_content
+from training.recipes.view_kernels import ViewItems, ViewKernels, has_content
+from training.recipes.weigh_kernels import Choice, count_tries, weigh_kernels
 
-LENS_WEIGHTS: Mapping[str, float] = MappingProxyType({"title": 0.5, "words": 0.7, "phrases": 0.25, "attributes": 0.5})
-"""How much a modality counts in its view's kernel; 1 for one that is not named here."""
+FIRST_WEIGHTS: Mapping[str, float] = MappingProxyType(
+    {"image": 0.25, "title": 0.5, "words": 0.7, "phrases": 0.25, "attributes": 0.5}
+)
+"""How much a modality counts in a view of several before they are weighed; 1 for one that is not named here."""
 TOGETHER = "together"
 """The view that reads all kinds of content at once, of items that have them all."""
 
@@ -50,7 +52,7 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
     """
     Fits the teacher, then the experts in closed form, then heads, routers and gate on episodes.
 
-    Everything is fitted on warm items; those held out for validation say which kernels and which epoch are kept.
+    Everything is fitted on warm items; those held out for validation say which epoch is kept.
     """
     torch.manual_seed(job.seed)
     random = np.random.default_rng(job.seed)
@@ -58,9 +60,10 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
     mamex = Mamex(design_network(job, numbers)).eval()
     placed = [_place_view(job, mamex, at, numbers, random) for at in range(len(mamex.config.views))]
     choices = _choose_kernels(job, placed, teacher, numbers)
-    kernels = [_weigh_picture(items, choice) for items, choice in zip(placed, choices, strict=True)]
+    kernels = [_weigh(items, choice) for items, choice in zip(placed, choices, strict=True)]
     if numbers.beyond:
-        teacher = _add_likeness(job, teacher, placed[0], kernels[0], numbers)
+        beyond = Beyond(numbers.beyond, numbers.likeness_weight, smoothing=SMOOTHING * choices[0].ridge)
+        teacher = add_likeness(teacher, job.warm.likes, kernels[0], placed[0].rows, beyond)
     targets = np.column_stack([teacher.items, teacher.popularity])
     views = [
         FittedView(ViewFit(seen, targets[items.rows], choice.ridge), items)
@@ -79,8 +82,10 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
         fold_in=fold_in,
         numbers={
             **asdict(numbers),
-            "lens_weights": dict(LENS_WEIGHTS),
-            "chosen": {view.name: asdict(choice) for view, choice in zip(mamex.config.views, choices, strict=True)},
+            "chosen": {
+                view.name: {"weights": dict(zip(view.reads, choice.weights, strict=True)), "ridge": choice.ridge}
+                for view, choice in zip(mamex.config.views, choices, strict=True)
+            },
             "popularity_weight": learned.popularity,
         },
         health=mixture_health(mamex, job.warm.features),
@@ -102,11 +107,9 @@ def design_network(job: Job, numbers: ThawNumbers) -> MamexConfig:
     return MamexConfig(job.modalities, tuple(views), numbers.width)
 
 
-def count_settings(job: Job) -> int:
-    """How many settings training tries where no number is set."""
-    images = {at for at, spec in enumerate(job.specs.values()) if spec.kind is Kind.IMAGE}
-    weighed = [0 < len(images & set(reads)) < len(reads) for _, reads in _readings(job)]
-    return sum(len(RIDGES) * (len(PICTURES) if several else 1) for several in weighed)
+def count_settings(job: Job, numbers: ThawNumbers) -> int:
+    """How many settings training tries."""
+    return sum(count_tries(len(reads), numbers.passes) for _, reads in _readings(job))
 
 
 def _readings(job: Job) -> list[tuple[str, list[int]]]:
@@ -146,11 +149,9 @@ def _place_view(job: Job, mamex: Mamex, at: int, numbers: ThawNumbers, random: n
     rows = rows_with_any(job.warm.features, positions)
     encodings = tuple(job.warm.features.values[position][rows] for position in positions)
     landmarks = np.sort(random.permutation(len(rows))[: numbers.landmarks]).astype(np.intp)
-    for lens, encoding, name in zip(mixture.plain_lenses(), encodings, view.reads, strict=True):
-        place_lens(lens, encoding, landmarks, LENS_WEIGHTS.get(name, 1.0))
-    kinds = [list(job.specs.values())[position].kind for position in positions]
-    picture = kinds.index(Kind.IMAGE) if len(set(kinds)) > 1 else None
-    return ViewItems(mixture, tuple(positions), rows, encodings, landmarks, picture)
+    for lens, encoding in zip(mixture.plain_lenses(), encodings, strict=True):
+        place_lens(lens, encoding, landmarks)
+    return ViewItems(view.name, mixture, tuple(positions), rows, encodings, landmarks)
 
 
 def _fit_teacher(job: Job, numbers: ThawNumbers) -> Teacher:
@@ -164,27 +165,28 @@ def _fit_teacher(job: Job, numbers: ThawNumbers) -> Teacher:
     )
 
 
-def _add_likeness(job: Job, teacher: Teacher, items: ViewItems, kernels: ViewKernels, numbers: ThawNumbers) -> Teacher:
-    """What lies beyond the teacher's factors, by the likeness that the first view sees."""
-    weight = numbers.likeness_weight
-    return add_likeness(teacher, job.warm.likes, kernels, items.rows, directions=numbers.beyond, weight=weight)
-
-
 def _choose_kernels(job: Job, placed: list[ViewItems], teacher: Teacher, numbers: ThawNumbers) -> list[Choice]:
-    """Each view's ridge and picture's weight: those that are set, or those that rank validation items best."""
-    targets = np.column_stack([teacher.items, teacher.popularity])
-    tried = [settings(items, numbers) for items in placed]
-    with job.reporter.step("fitting experts", sum(map(len, tried))) as advance:
+    """Each view's weights and ridge."""
+    starts = [_start(job, items, numbers) for items in placed]
+    tries = sum(count_tries(len(start.weights), numbers.passes) for start in starts)
+    with job.reporter.step("weighing ways to read", tries) as advance:
         return [
-            choose_kernel(choices, Foresight(job, items, targets[items.rows]), teacher.users, advance)
-            for items, choices in zip(placed, tried, strict=True)
+            weigh_kernels(items, teacher, job.warm.likes, start, numbers.passes, advance)
+            for items, start in zip(placed, starts, strict=True)
         ]
 
 
-def _weigh_picture(items: ViewItems, choice: Choice) -> ViewKernels:
-    """A view's kernels, the picture counting as it was chosen to."""
-    if items.picture is not None:
-        items.mixture.plain_lenses()[items.picture].weight.fill_(choice.picture)
+def _start(job: Job, items: ViewItems, numbers: ThawNumbers) -> Choice:
+    """Where the weighing of a view begins; a modality by itself counts 1."""
+    names = [list(job.specs)[position] for position in items.positions]
+    weights = [FIRST_WEIGHTS.get(name, 1.0) if len(names) > 1 else 1.0 for name in names]
+    return Choice(tuple(weights), numbers.ridge)
+
+
+def _weigh(items: ViewItems, choice: Choice) -> ViewKernels:
+    """A view's kernels, each counting as it was chosen to."""
+    for lens, weight in zip(items.mixture.plain_lenses(), choice.weights, strict=True):
+        lens.weight.fill_(weight)
     return ViewKernels(items.mixture, items.encodings, items.landmarks)
 
 

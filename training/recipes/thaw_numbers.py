@@ -18,10 +18,10 @@ class ThawNumbers:
     restore: float = 0.0
     prior_weight: float = 0.4
     """How much of the mean user a user's taste starts from."""
-    ridge: float = 0.0
-    """Of every view's regression; 0 chooses one for each on the validation items."""
-    picture: float = 0.0
-    """How much the picture counts beside words in the view of both; 0 chooses it on the validation items."""
+    ridge: float = 2.0
+    """Of every view's regression, where `passes` begins."""
+    passes: int = 3
+    """How often ridges, and how much each modality counts in a view, are tried larger and smaller; 0 leaves them alone."""
     landmarks: int = 3072
     vocabulary: int = 32768
     parts: int = 3
@@ -47,8 +47,8 @@ class ThawNumbers:
             raise BadConfig("thaw needs width, folds and landmarks of 2 or more, parts, users and vocabulary of 1 or more")
         if not 0 <= self.likeness < 1 or self.likeness_weight < 0:
             raise BadConfig("likeness must be 0 or more and less than 1, and likeness_weight 0 or more")
-        if min(self.ridge, self.picture, self.damping, self.prior_weight) < 0:
-            raise BadConfig("ridge, picture, damping and prior_weight must be 0 or more")
+        if min(self.passes, self.damping, self.prior_weight) < 0 or self.ridge <= 0:
+            raise BadConfig("passes, damping and prior_weight must be 0 or more, and ridge above 0")
         if min(self.head_rate, self.router_rate, self.scorer_rate, self.gate_rate) < 0:
             raise BadConfig("head_rate, router_rate, scorer_rate and gate_rate must be 0 or more")
         if min(self.head_epochs, self.gate_epochs) < 1:

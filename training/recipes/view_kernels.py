@@ -6,6 +6,7 @@ the other kernels.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,6 +18,27 @@ from model.experts import LandmarkLens, Lens, Mixture
 from model.features import Encoding, to_tensor
 
 CHUNK = 512
+
+
+@dataclass(frozen=True, slots=True)
+class ViewItems:
+    """What a view can learn from: its lenses, placed, and the warm items that have any of what it reads."""
+
+    name: str
+    mixture: Mixture
+    positions: tuple[int, ...]
+    """Of its modalities among the network's."""
+    rows: NDArray[np.intp]
+    """(N,) rising, of the warm items."""
+    encodings: tuple[Encoding, ...]
+    """Their features, one a lens, zeros where an item lacks the modality."""
+    landmarks: NDArray[np.intp]
+    """Which of them, by position in `rows`, are landmarks."""
+
+
+def make_folds(count: int, folds: int, random: np.random.Generator) -> list[NDArray[np.intp]]:
+    """Rows split into parts of about equal size, at random."""
+    return [np.sort(part).astype(np.intp) for part in np.array_split(random.permutation(count), min(folds, count))]
 
 
 class ViewKernels:

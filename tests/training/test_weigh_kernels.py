@@ -1,0 +1,99 @@
+"""Each way to read counts as much as it tells of this catalogue's likes."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from model.config import LensConfig, MamexConfig, ModalityConfig, ViewConfig
+from model.content import FloatArray
+from model.mamex import Mamex
+from training.recipes.closed_form import ViewFit, place_lens
+from training.recipes.teacher import Teacher, fit_teacher
+from training.recipes.view_kernels import ViewItems, ViewKernels
+from training.recipes.weigh_kernels import Choice, Foresight, count_tries, weigh_kernels
+
+ITEMS, USERS, KINDS = 120, 90, 6
+START = Choice((1.0, 1.0), 2.0)
+
+
+@pytest.fixture
+def likes() -> sp.csr_array:
+    """Each user likes most items of one kind; item n is of kind n modulo the kinds."""
+    random = np.random.default_rng(3)
+    own = (np.arange(USERS)[:, None] % KINDS) == (np.arange(ITEMS)[None] % KINDS)
+    return sp.csr_array((own & (random.random((USERS, ITEMS)) < 0.8)).astype(np.float32))
+
+
+@pytest.fixture
+def teacher(likes: sp.csr_array) -> Teacher:
+    return fit_teacher(likes, factors=KINDS, damping=0.3, restore=0.0, prior_weight=0.4)
+
+
+def read(told: float) -> ViewItems:
+    """Two lenses: the first shows an item's kind, more or less clearly; the second nothing but chance."""
+    random = np.random.default_rng(4)
+    kinds = np.eye(KINDS)[np.arange(ITEMS) % KINDS]
+    told_kinds = told * kinds + random.standard_normal((ITEMS, KINDS)) * 0.5
+    chance = random.standard_normal((ITEMS, 3))
+    encodings = tuple(np.asarray(x / np.linalg.norm(x, axis=1, keepdims=True), np.float32) for x in (told_kinds, chance))
+    lenses = tuple(LensConfig(name, landmarks=ITEMS) for name in ("kinds", "chance"))
+    modalities = (ModalityConfig("kinds", KINDS), ModalityConfig("chance", 3))
+    mixture = Mamex(MamexConfig(modalities, (ViewConfig("view", lenses, ((0,), (1,)), 2),), width=KINDS + 1)).mixture(0)
+    rows = np.arange(ITEMS)
+    for lens, encoding in zip(mixture.plain_lenses(), encodings, strict=True):
+        place_lens(lens, encoding, rows)
+    return ViewItems("view", mixture, (0, 1), rows, encodings, rows)
+
+
+def test_what_tells_more_counts_more_and_items_are_ranked_better(teacher: Teacher, likes: sp.csr_array) -> None:
+    items = read(told=1.0)
+    foresight, tries = Foresight(items, teacher, likes), []
+
+    choice = weigh_kernels(items, teacher, likes, START, 3, lambda *_: tries.append(1))
+
+    assert choice.weights[0] > 2 * choice.weights[1]
+    assert foresight.ndcg(choice) > foresight.ndcg(START) + foresight.margin
+    assert len(tries) == count_tries(2, 3) == 1 + 2 * 3 * 3
+
+
+def test_where_nothing_tells_anything_what_is_found_is_not_worse(teacher: Teacher, likes: sp.csr_array) -> None:
+    items = read(told=0.0)
+    foresight = Foresight(items, teacher, likes)
+
+    choice = weigh_kernels(items, teacher, likes, START, 2, lambda *_: None)
+
+    assert foresight.ndcg(choice) >= foresight.ndcg(START)
+
+
+def test_no_pass_leaves_everything_as_it_is(teacher: Teacher, likes: sp.csr_array) -> None:
+    assert weigh_kernels(read(1.0), teacher, likes, START, 0, lambda *_: None) == START
+    assert count_tries(2, 0) == 0
+
+
+def test_an_item_is_judged_by_what_the_regression_says_without_it(teacher: Teacher, likes: sp.csr_array) -> None:
+    """As the fit that is kept leaves items out."""
+    items = read(told=1.0)
+    targets: FloatArray = np.column_stack([teacher.items, teacher.popularity])
+    choice = Choice((0.5, 2.0), 1.5)
+    foreseen = Foresight(items, teacher, likes)._foresee(choice)
+
+    for lens, weight in zip(items.mixture.plain_lenses(), choice.weights, strict=True):
+        lens.weight.fill_(weight)
+    fit = ViewFit(ViewKernels(items.mixture, items.encodings, items.landmarks), targets, choice.ridge)
+
+    np.testing.assert_allclose(foreseen, fit.left_out().sum(axis=1), atol=1e-3)
+
+
+def test_a_lens_alone_is_weighed_by_its_ridge(teacher: Teacher, likes: sp.csr_array) -> None:
+    both = read(told=1.0)
+    config = MamexConfig(
+        (ModalityConfig("kinds", KINDS),), (ViewConfig("view", (LensConfig("kinds", landmarks=ITEMS),), ((0,),), 1),), KINDS + 1
+    )
+    mixture = Mamex(config).mixture(0)
+    place_lens(mixture.plain_lenses()[0], both.encodings[0], both.landmarks)
+    alone = ViewItems("view", mixture, (0,), both.rows, both.encodings[:1], both.landmarks)
+
+    choice = weigh_kernels(alone, teacher, likes, Choice((1.0,), 2.0), 2, lambda *_: None)
+
+    assert choice.weights == (1.0,)
+    assert count_tries(1, 2) == 1 + 2 * 2

@@ -1,0 +1,120 @@
+"""
+How much each way to read counts in a view, and how bold the view's regression is: what ranks warm items best, each as
+all the others foresee it.
+
+No item that is held out from training is looked at, and what is found holds for the catalogue at hand: nothing says
+beforehand that pictures tell little, or that brands tell much.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import scipy.sparse as sp
+
+from model.content import FloatArray
+from model.fold_in import place_users
+from training.metrics import rank_metrics
+from training.progress import Step
+from training.recipes.closed_form import add, invert_positive
+from training.recipes.teacher import Teacher
+from training.recipes.trained import spread_judges
+from training.recipes.view_kernels import ViewItems, ViewKernels, make_folds
+
+STEPS = (3.0, 2.0, 1.5)
+"""What weights and ridge are multiplied and divided by, one a pass."""
+_MARGIN = 0.01
+"""NDCG@20 that a setting must be better by, times the root of the number of items: less is chance."""
+_USERS = 1500
+_FOLDS = 8
+_POPULARITY = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a view came out with."""
+
+    weights: tuple[float, ...]
+    """One a lens."""
+    ridge: float
+
+    def scaled(self, place: int, factor: float) -> Self:
+        """One of the weights, or the ridge at place -1, multiplied."""
+        if place < 0:
+            return replace(self, ridge=self.ridge * factor)
+        weights = (weight * factor if at == place else weight for at, weight in enumerate(self.weights))
+        return replace(self, weights=tuple(weights))
+
+
+def count_tries(lenses: int, passes: int) -> int:
+    """How many settings are tried for a view."""
+    return 1 + 2 * min(passes, len(STEPS)) * len(_places(lenses)) if passes else 0
+
+
+def weigh_kernels(items: ViewItems, teacher: Teacher, likes: sp.csr_array, start: Choice, passes: int, advance: Step) -> Choice:
+    """
+    Goes from one weight to the next, then to the ridge, and takes the larger or the smaller one where it ranks better.
+
+    Args:
+        items: their lenses have weight 1.
+        likes: (U, I).
+        passes: how often it goes around, each time by smaller steps; 0 stays at the start.
+    """
+    best, top = start, -1.0
+    if not passes:
+        return best
+    foresight = Foresight(items, teacher, likes)
+    top = foresight.ndcg(best)
+    advance(1)
+    for step in STEPS[:passes]:
+        for place in _places(len(start.weights)):
+            for tried in [best.scaled(place, step), best.scaled(place, 1 / step)]:
+                found = foresight.ndcg(tried)
+                best, top = (tried, found) if found > top + foresight.margin else (best, top)
+                advance(1, f"{items.name}, NDCG@20 {top:.4f}")
+    return best
+
+
+def _places(lenses: int) -> Sequence[int]:
+    """What is moved: where there is one lens, its ridge says as much as its weight."""
+    return [*(range(lenses) if lenses > 1 else []), -1]
+
+
+class Foresight:
+    """How a view's closed form, learned from the view's landmarks, ranks each of these as the others foresee it."""
+
+    def __init__(self, items: ViewItems, teacher: Teacher, likes: sp.csr_array) -> None:
+        rows = items.rows[items.landmarks]
+        self.margin = _MARGIN / np.sqrt(len(rows))
+        self._kernels = ViewKernels(items.mixture, items.encodings, items.landmarks).whole(items.landmarks)
+        self._targets = np.column_stack([teacher.items, teacher.popularity])[rows]
+        self._folds = list(_hold_out(teacher, sp.csr_array(likes[:, rows]), teacher.projection[rows]))
+
+    def ndcg(self, choice: Choice) -> float:
+        """Mean NDCG@20 over users and folds."""
+        foreseen = self._foresee(choice)
+        spread = np.atleast_2d(np.cov(foreseen[:, :-1].T, bias=True)).astype(np.float32)
+        found = [
+            rank_metrics(place_users(tastes, _POPULARITY, spread), foreseen[held], names, liked, cutoffs=(20,)).values["ndcg@20"]
+            for held, names, tastes, liked in self._folds
+        ]
+        values = np.concatenate(found)
+        return float(values.mean()) if len(values) else 0.0
+
+    def _foresee(self, choice: Choice) -> FloatArray:
+        """(L, F + 1): each item by the others; see `ViewFit.left_out`."""
+        inner = add([np.float32(weight) * kernel for weight, kernel in zip(choice.weights, self._kernels, strict=True)])
+        inner[np.diag_indices_from(inner)] += np.float32(choice.ridge)
+        inverse = invert_positive(inner)
+        return np.asarray(self._targets - (inverse @ self._targets) / np.diag(inverse)[:, None], np.float32)
+
+
+def _hold_out(
+    teacher: Teacher, likes: sp.csr_array, projection: FloatArray
+) -> Iterator[tuple["np.ndarray[tuple[int], np.dtype[np.intp]]", list[str], FloatArray, sp.csr_array]]:
+    """Parts of some items, names that order ties, users without their likes of these, and these likes."""
+    judges = spread_judges(likes, _USERS)
+    for held in make_folds(likes.shape[1], _FOLDS, np.random.default_rng(0)):
+        liked = sp.csr_array(likes[judges][:, held])
+        yield held, [str(row) for row in held], np.asarray(teacher.users[judges] - liked @ projection[held], np.float32), liked
