@@ -155,9 +155,10 @@ def test_the_network_says_what_was_trained(dense: FloatArray, targets: FloatArra
     heads = Heads(2, targets[:, [0, 1, 4]].std(axis=0))
     torch.nn.init.normal_(heads.corrections, std=0.3)
     torch.nn.init.normal_(heads.logits)
+    heads.kept = 0.6
     with torch.no_grad():
         expected = heads(torch.from_numpy(say(view)))
-        plain = (torch.from_numpy(say(view)) * 2 * heads.logits.softmax(dim=0)[:, None]).sum(dim=1)
+        plain = (torch.from_numpy(say(view)) * 2 * (0.6 * heads.logits).softmax(dim=0)[:, None]).sum(dim=1)
     torch.testing.assert_close(expected[:, 2:4], plain[:, 2:4])  # beyond the factors that are corrected
 
     factors = np.array([0.5] * (WIDTH - 1) + [-2.0], np.float32)
@@ -167,6 +168,22 @@ def test_the_network_says_what_was_trained(dense: FloatArray, targets: FloatArra
     got = mamex(*Features((dense, words), np.ones((ITEMS, 2), np.bool_)).tensors()).embedding
 
     torch.testing.assert_close(got.detach(), expected * torch.from_numpy(factors), atol=1e-4, rtol=1e-3)
+
+
+def test_of_what_heads_learned_a_share_is_kept(dense: FloatArray, targets: FloatArray) -> None:
+    """Half of it lies half way between nothing and all, and a look at a share changes nothing."""
+    _, view = fit(dense, targets)
+    heads, outputs = Heads(2, targets[:, [0, 1, 4]].std(axis=0)), torch.from_numpy(say(view))
+    torch.nn.init.normal_(heads.corrections, std=0.3)
+    with torch.no_grad():
+        whole = heads(outputs)
+        with heads.keeping(0.0):
+            nothing = heads(outputs)
+        with heads.keeping(0.5):
+            half = heads(outputs)
+
+        torch.testing.assert_close(half, (whole + nothing) / 2)
+        torch.testing.assert_close(heads(outputs), whole)
 
 
 def test_an_item_of_one_view_is_what_that_view_says() -> None:

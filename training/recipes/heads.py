@@ -1,5 +1,8 @@
 """A linear correction for each expert, learned on episodes and then written into the expert's weights."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -24,6 +27,8 @@ class Heads(nn.Module):
             deviations: (C + 1,) of the targets that are corrected: the first ones, and the last.
         """
         super().__init__()
+        self.kept = 1.0
+        """The share of what was learned that counts. See `ThawNumbers.head_share`."""
         self._places = [*range(len(deviations) - 1), -1]
         self.corrections = nn.Parameter(torch.zeros(experts, len(deviations), len(deviations)))
         self.logits = nn.Parameter(torch.zeros(experts))
@@ -31,11 +36,24 @@ class Heads(nn.Module):
 
     def forward(self, outputs: Tensor) -> Tensor:
         """Experts' outputs (H, K, F + 1) to the view's (H, F + 1)."""
-        weights = len(self.logits) * self.logits.softmax(dim=0)
+        weights = len(self.logits) * self.routing()
         weighed = outputs * weights[None, :, None]
         correction = torch.einsum("hkf,kfg->hg", weighed[..., self._places] / self._scale, self.corrections)
         together = weighed.sum(dim=1)
-        return together.index_add(1, torch.tensor(self._places) % together.shape[1], correction * self._scale)
+        return together.index_add(1, torch.tensor(self._places) % together.shape[1], self.kept * correction * self._scale)
+
+    def routing(self) -> Tensor:
+        """(K,) what the router's logits come to."""
+        return (self.kept * self.logits).softmax(dim=0)
+
+    @contextmanager
+    def keeping(self, share: float) -> Iterator[None]:
+        """As if only a share of what was learned counted."""
+        before, self.kept = self.kept, share
+        try:
+            yield
+        finally:
+            self.kept = before
 
     def apply_to(self, expert: int, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
         """
@@ -44,5 +62,5 @@ class Heads(nn.Module):
         scale = self._scale.numpy().astype(np.float64)
         correction = self.corrections[expert].detach().numpy().astype(np.float64)
         corrected = coefficients.copy()
-        corrected[:, self._places] += (coefficients[:, self._places] / scale) @ correction * scale
+        corrected[:, self._places] += self.kept * ((coefficients[:, self._places] / scale) @ correction * scale)
         return len(self.logits) * corrected

@@ -2,7 +2,9 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -62,6 +64,8 @@ class Stage:
     embed_cold: Callable[[], Tensor]
     """The embeddings of the items held out for validation, (C, D), zeros where it says nothing of one."""
     epochs: int
+    judged: Callable[[], AbstractContextManager[None]] = nullcontext
+    """How it will count in the end."""
 
 
 class RankingFit:
@@ -152,8 +156,9 @@ class RankingFit:
 
     @torch.no_grad()
     def _judge(self, stage: Stage) -> float:
-        users = place_users(self._audience.teacher.users, stage.scorer.popularity.item(), self.spread(stage.embed))
-        return self._job.judge(users, stage.embed_cold().numpy())["ndcg@20"]
+        with stage.judged():
+            users = place_users(self._audience.teacher.users, stage.scorer.popularity.item(), self.spread(stage.embed))
+            return self._job.judge(users, stage.embed_cold().numpy())["ndcg@20"]
 
 
 def learn_ranking(
@@ -179,6 +184,8 @@ def learn_ranking(
     with job.reporter.step("learning to rank", sum(stage.epochs for stage in stages) + gate_epochs) as advance:
         for stage in stages:
             fit.run(stage, advance)
+        for head in heads:
+            head.kept = numbers.head_share
         scorer = copy.deepcopy(stages[0].scorer)
         fusion = Fusion(numbers.gate_start, fit.popularity_factors(stages, stages[0]), audience.teacher.items.shape[1] + 1)
         outputs = ViewOutputs(heads, [view.items.positions for view in views], cold, has_view)
@@ -214,7 +221,7 @@ def write_view(mixture: Mixture, view: FittedView, heads: Heads | None, factors:
         write_expert(mixture, expert, encoding, view.items.landmarks, own)
     with torch.no_grad():
         mixture.router.weight.zero_()
-        mixture.router.bias.copy_(heads.logits if heads else torch.zeros_like(mixture.router.bias))
+        mixture.router.bias.copy_(heads.kept * heads.logits if heads else torch.zeros_like(mixture.router.bias))
 
 
 def write_gate(mamex: Mamex, logits: Tensor, lacking: Lacking) -> None:
@@ -246,7 +253,16 @@ def _view_stage(view: ViewConfig, at: int, audience: Audience, cold: Tensor, pre
         {"params": [head.corrections], "lr": numbers.head_rate},
         {"params": [head.logits], "lr": numbers.router_rate},
     ]
-    return Stage(view.name, head, Scorer(), groups, embed, lambda: head(cold) * present[:, None], numbers.head_epochs)
+    return Stage(
+        view.name,
+        head,
+        Scorer(),
+        groups,
+        embed,
+        lambda: head(cold) * present[:, None],
+        numbers.head_epochs,
+        partial(head.keeping, numbers.head_share),
+    )
 
 
 def _gate_stage(fusion: Fusion, views: ViewOutputs, scorer: Scorer, numbers: ThawNumbers, epochs: int) -> Stage:

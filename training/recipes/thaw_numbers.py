@@ -30,6 +30,8 @@ class ThawNumbers:
     """How many users an episode ranks for."""
     head_epochs: int = 8
     head_rate: float = 2e-3
+    head_share: float = 0.65
+    """How much of what heads and routers learned is kept: the items that they learned from flatter them."""
     router_rate: float = 1e-2
     scorer_rate: float = 3e-2
     gate_epochs: int = 4
@@ -51,6 +53,8 @@ class ThawNumbers:
             raise BadConfig("passes, damping and prior_weight must be 0 or more, and ridge above 0")
         if min(self.head_rate, self.router_rate, self.scorer_rate, self.gate_rate) < 0:
             raise BadConfig("head_rate, router_rate, scorer_rate and gate_rate must be 0 or more")
+        if not 0 <= self.head_share <= 1:
+            raise BadConfig(f"head_share is {self.head_share}: it must lie between 0 and 1")
         if min(self.head_epochs, self.gate_epochs) < 1:
             raise BadConfig("head_epochs and gate_epochs must be 1 or more: a rate of 0 leaves out what it would learn")
         if not 0 < self.gate_start <= 1:

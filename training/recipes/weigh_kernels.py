@@ -24,7 +24,7 @@ from training.recipes.view_kernels import ViewItems, ViewKernels, make_folds
 
 STEPS = (3.0, 2.0, 1.5)
 """What weights and ridge are multiplied and divided by, one a pass."""
-_MARGIN = 0.01
+_MARGIN = 0.1
 """NDCG@20 that a setting must be better by, times the root of the number of items: less is chance."""
 _USERS = 1500
 _FOLDS = 8
