@@ -16,7 +16,7 @@ from service.compare import Comparison, Judged, compare
 from service.configured import choose_checkpoint
 from service.export import HoldOut
 from service.reactions import Rules
-from service.retrain import Retrained, RetrainFailed, Wishes, retrain, say
+from service.retrain import Retrained, RetrainFailed, Wishes, _options, retrain, say
 from service.settings import Settings
 from service.space import Space
 from service.store.records import StoredFeatures, StoredItem
@@ -81,6 +81,31 @@ def test_what_was_gathered_trains_a_checkpoint_that_takes_over_unless_it_is_wors
     assert list(states.values()).count("thawing") == done.comparison.items
     assert list(states.values()).count("warm") > 20
     assert load_manifest(tmp_path / "next").events_through == done.events_through > 100
+
+
+@pytest.mark.parametrize(
+    ("asked", "encoders"),
+    [("all", ["attributes=lexical-attributes"]), ("brand,size", []), ("none", [])],
+)
+def test_a_retraining_reads_the_attributes_that_were_asked_for(checkpoint_path: Path, asked: str, encoders: list[str]) -> None:
+    """All of them, where all were: also those that no item had then."""
+    manifest = load_manifest(checkpoint_path)
+    told = replace(manifest, recipe={**manifest.recipe, "attributes": asked})
+
+    options = _options(told)
+
+    assert options[options.index("--attributes") + 1] == asked
+    assert options[options.index("--text-fields") + 1] == "title,text"
+    assert [option for option in options if option.startswith("attributes=")] == encoders
+
+
+def test_a_checkpoint_from_before_attributes_is_retrained_without_them(checkpoint_path: Path) -> None:
+    manifest = load_manifest(checkpoint_path)
+    recipe = {name: value for name, value in manifest.recipe.items() if name != "attributes"}
+
+    options = _options(replace(manifest, recipe=recipe))
+
+    assert options[options.index("--attributes") + 1] == "none"
 
 
 @pytest.mark.slow

@@ -1,11 +1,14 @@
 """Which attributes a run reads."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from model.checkpoint import load_manifest
 from tests.conftest import HASHED
+from training.__main__ import main
 from training.config import TrainConfig
 from training.data.plain import read_folder
 from training.errors import BadConfig
@@ -85,3 +88,27 @@ def test_a_checkpoint_tells_what_was_asked_for(encoders: dict[str, str], attribu
     config = TrainConfig(Path(), Path(), encoders=encoders, attributes=attributes)
 
     assert config.asked_attributes == asked
+
+
+@pytest.mark.parametrize(
+    ("given", "read_then"), [("all", ("colour", "size")), ("sold, colour", ("sold", "colour")), ("none", None)]
+)
+def test_the_command_line_reads_what_it_is_told_to(
+    given: str,
+    read_then: tuple[str, ...] | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = write(tmp_path / "data", THIRTY)
+    encoders = [f"--encoder={modality}={name}" for modality, name in ENCODERS.items()]
+    options = ["--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache"), "--attributes", given, "--set", "width=8"]
+    monkeypatch.setattr(sys, "argv", ["thaw", "train", "--data", str(config.data), *encoders, *options])
+
+    with pytest.raises(SystemExit) as stopped:
+        main()
+
+    assert not stopped.value.code, capsys.readouterr().err
+    manifest = load_manifest(tmp_path / "out")
+    assert manifest.fields.get("attributes") == read_then
+    assert manifest.recipe["attributes"] == given.replace(" ", "")
