@@ -3,8 +3,8 @@ The tables of docs/ranking.md, from what `thaw evaluate --protocol ... --json` w
 
     python -m benchmarks.ranking --results DIR
 
-DIR holds `cold.json`, `missing.json`, `new-users.json`, `thawing.json`, `mixed.json`, `demo.json` (`cold-only` on the
-generated catalogue), `attributes.json` (`cold-only` with `--text-fields`), and of cut training data `likes-N.json` and
+DIR holds `cold.json`, `missing.json`, `new-users.json`, `thawing.json`, `mixed.json`, `closest.json` (`cold-only` on other
+splits), `demo.json` (`cold-only` on the generated catalogue), and of cut training data `likes-N.json` and
 `catalogue-SHARE.json`; a table whose files are missing stays as it is.
 """
 
@@ -109,7 +109,7 @@ def _number(value: float | None) -> str:
 _TABLES = {
     "cold": _cold,
     "demo": _cold,
-    "attributes": _cold,
+    "closest": _cold,
     "missing": _pairs,
     "new-users": _pairs,
     "thawing": _thawing,
