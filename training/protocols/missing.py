@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import scipy.sparse as sp
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from model.features import Features, spread_rows
 from training.errors import BadConfig
@@ -114,9 +114,15 @@ def impute(features: Features, warm: Features) -> Features:
     """As if nothing were missing: the mean of the warm items' features where something is."""
     values = []
     for at, value in enumerate(features.values):
-        if sp.issparse(value):  # hashed terms: their mean is next to nothing everywhere
-            values.append(value)
-            continue
         typical = warm.values[at][warm.present[:, at]].mean(axis=0)
+        if sp.issparse(value):
+            values.append(_add_row(value, ~features.present[:, at], np.asarray(typical).ravel()))
+            continue
         values.append(np.where(features.present[:, at : at + 1], value, typical).astype(np.float32))
     return Features(tuple(values), np.ones_like(features.present))
+
+
+def _add_row(value: sp.csr_array, rows: NDArray[np.bool_], row: NDArray[np.floating]) -> sp.csr_array:
+    """Sparse features with one row added to some of theirs."""
+    column = sp.csr_array(rows[:, None].astype(np.float32))
+    return sp.csr_array(value + column @ sp.csr_array(row[None].astype(np.float32)))
