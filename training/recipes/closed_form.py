@@ -79,11 +79,9 @@ class ViewFit:
             targets: (N, D) centred, of the items that the kernels are of.
         """
         self._kernels, self._targets, self._ridge = kernels, targets.astype(np.float64), ridge
-        everything = np.arange(len(targets))
         self._exact = len(kernels.landmarks) == len(targets)
-        self._kept = kernels.whole(everything) if self._exact else []
-        self._between = add(self._kept or kernels.whole(kernels.landmarks))
-        self._inner, self._right = self._normal_equations(everything)
+        self._kept = kernels.whole(np.arange(len(targets))) if self._exact else []
+        self._inner, self._right = self._normal_equations()
 
     def solve(self) -> NDArray[np.float64]:
         """Coefficients (L, D) of the landmarks, learned from all items."""
@@ -114,18 +112,17 @@ class ViewFit:
             part = slice(start, start + CHUNK)
             yield part, [kernel[part] for kernel in self._kept], inverse[part]
 
-    def _normal_equations(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _normal_equations(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The matrix (L, L) whose inverse times the right side (L, D) are the coefficients."""
+        between = add(self._kept or self._kernels.whole(self._kernels.landmarks)).astype(np.float64)
         if self._exact:
-            inner = self._between.astype(np.float64)
-            inner[np.diag_indices_from(inner)] += self._ridge
-            return inner, self._targets
-        size = len(self._kernels.landmarks)
-        inner, right = self._ridge * self._between.astype(np.float64), np.zeros((size, self._targets.shape[1]))
-        for part, found in self._kernels.chunks(rows):
+            between[np.diag_indices_from(between)] += self._ridge
+            return between, self._targets
+        inner, right = self._ridge * between, np.zeros((len(between), self._targets.shape[1]))
+        for part, found in self._kernels.chunks(np.arange(len(self._targets))):
             total = add(found).astype(np.float64)
             inner += total.T @ total
-            right += total.T @ self._targets[rows[part]]
+            right += total.T @ self._targets[part]
         inner[np.diag_indices_from(inner)] += _JITTER * np.trace(inner) / len(inner)
         return inner, right
 

@@ -12,6 +12,7 @@ from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from model.content import FloatArray
 from model.fold_in import place_users
@@ -61,11 +62,10 @@ def weigh_kernels(items: ViewItems, teacher: Teacher, likes: sp.csr_array, start
         likes: (U, I).
         passes: how often it goes around, each time by smaller steps; 0 stays at the start.
     """
-    best, top = start, -1.0
     if not passes:
-        return best
+        return start
     foresight = Foresight(items, teacher, likes)
-    top = foresight.ndcg(best)
+    best, top = start, foresight.ndcg(start)
     advance(1)
     for step in STEPS[:passes]:
         for place in _places(len(start.weights)):
@@ -112,7 +112,7 @@ class Foresight:
 
 def _hold_out(
     teacher: Teacher, likes: sp.csr_array, projection: FloatArray
-) -> Iterator[tuple["np.ndarray[tuple[int], np.dtype[np.intp]]", list[str], FloatArray, sp.csr_array]]:
+) -> Iterator[tuple[NDArray[np.intp], list[str], FloatArray, sp.csr_array]]:
     """Parts of some items, names that order ties, users without their likes of these, and these likes."""
     judges = spread_judges(likes, _USERS)
     for held in make_folds(likes.shape[1], _FOLDS, np.random.default_rng(0)):
