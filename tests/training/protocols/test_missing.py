@@ -16,5 +16,6 @@ def test_what_is_missing_gets_the_mean_of_the_warm_items_that_have_it_dense_or_h
     imputed = impute(warm, warm)
 
     assert imputed.present.all()
-    np.testing.assert_allclose(imputed.values[0], [[1, 0], [0, 1], [0.5, 0.5]])
-    np.testing.assert_allclose(imputed.values[1].toarray(), [[1, 0, 0], [0.8, 0, 0.4], [0.6, 0, 0.8]], rtol=1e-6)
+    np.testing.assert_allclose(imputed.values[0], np.array([[1, 0], [0, 1], [0.5, 0.5]]))
+    hashed_with_means = np.array([[1, 0, 0], [0.8, 0, 0.4], [0.6, 0, 0.8]])
+    np.testing.assert_allclose(imputed.values[1].toarray(), hashed_with_means, rtol=1e-6)
