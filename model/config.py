@@ -24,7 +24,7 @@ class LensConfig:
     landmarks: int = 0
     """0: experts read the features. Else they read an item's likeness to this many warm items."""
     vocabulary: int = 0
-    """Of a sparse modality: how many of its places are read, those that warm items share."""
+    """Of a sparse modality: how many of its places are read, of those that warm items have."""
 
 
 @dataclass(frozen=True, slots=True)

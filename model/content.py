@@ -55,9 +55,12 @@ class Content:
         Args:
             names: of the attributes.
         """
-        found = {name: self.attributes[name] for name in sorted(names) if self._field(name)}
+        found = {name: self.attributes[name] for name in sorted(names) if _shown(self.attributes.get(name))}
         return json.dumps(found) if found else ""
 
     def _field(self, name: str) -> str:
-        value = {"title": self.title, "text": self.text}.get(name, self.attributes.get(name))
-        return "" if value is None else str(value).strip()
+        return _shown({"title": self.title, "text": self.text}.get(name, self.attributes.get(name)))
+
+
+def _shown(value: Scalar) -> str:
+    return "" if value is None else str(value).strip()

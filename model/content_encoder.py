@@ -70,13 +70,14 @@ class ContentEncoder:
         Decodes an item's pictures, and joins its words and its attributes.
 
         Args:
-            known: modalities of which the features are there already; nothing is prepared for them.
+            known: modalities of which the features are there already, also others than the network's; nothing is prepared
+                for them.
 
         Raises:
             NothingPresent: no picture, word or attribute that an encoder reads.
             UnreadableImage, ImageTooLarge: there is a picture, and it cannot be used.
         """
-        decoded = any(map(self.is_picture, known))
+        decoded = any(self.is_picture(name) for name in known if name in self.encoders)
         pictures = () if decoded else tuple(decode_image(picture, max_pixels) for picture in content.pictures)
         prepared = Prepared(
             tuple(() if name in known else self._raws(name, content, pictures) for name in self.encoders), pictures

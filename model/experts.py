@@ -8,6 +8,10 @@ from torch import Tensor, nn
 
 from model.config import LensConfig, MamexConfig, ViewConfig
 
+_AT_CENTRE = 1e-4
+"""Features nearer to the centre than this lie in no direction but that of rounding."""
+_SHORTEST = 1e-12
+
 
 class Lens(nn.Module):
     """
@@ -26,6 +30,10 @@ class Lens(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, d) to (B, R): what experts see; zeros of a row of zeros, which is how a missing modality comes."""
         return self.weight.sqrt() * features
+
+    def knows(self, features: Tensor) -> Tensor:
+        """(B, d) to (B,) bool: which rows, of items that have the modality, show anything that training saw."""
+        return torch.ones(features.shape[0], dtype=torch.bool, device=features.device)
 
     def route(self, features: Tensor) -> Tensor:
         """(B, d) to (B, routing_width): what the router sees."""
@@ -62,33 +70,49 @@ class LandmarkLens(Lens):
 
     def place(self, features: Tensor) -> Tensor:
         """Centred features of length 1, (B, d): what landmarks are made of."""
-        return nn.functional.normalize(features - self.centre, dim=-1)
+        return nn.functional.normalize(features - self.centre, dim=-1, eps=_AT_CENTRE)
 
 
 class VocabularyLens(Lens):
     """
-    The places of a sparse modality that warm items share, each with its own weight, rows brought to one length.
+    The places of a sparse modality that training saw, each with its own weight, rows brought to one length.
 
-    A term that training never saw twice says nothing here.
+    Length is taken over the places that several warm items have: what one alone has tells of the next item that has it
+    (the second book of an author), and must not make it less like all others.
     """
 
     places: Tensor
     rarity: Tensor
+    shared: Tensor
 
     def __init__(self, vocabulary: int) -> None:
         super().__init__(vocabulary)
         self.routing_width = 0  # a router over thousands of terms would learn them by heart
         self.register_buffer("places", torch.arange(vocabulary))
         self.register_buffer("rarity", torch.ones(vocabulary))
+        self.register_buffer("shared", torch.ones(vocabulary, dtype=torch.bool))
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, d) in COO layout to (B, R) dense."""
-        rows, places = features.indices()
-        at = torch.searchsorted(self.places, places).clamp_max(self.width - 1)
-        known = self.places[at] == places
-        dense = torch.zeros(features.shape[0], self.width, device=places.device)
+        rows = features.indices()[0]
+        at, known = self._find(features)
+        dense = torch.zeros(features.shape[0], self.width, device=rows.device)
         dense[rows[known], at[known]] = features.values()[known] * self.rarity[at[known]]
-        return self.weight.sqrt() * nn.functional.normalize(dense, dim=-1)
+        lengths = (dense * self.shared).norm(dim=-1, keepdim=True)
+        lengths = torch.where(lengths > 0, lengths, dense.norm(dim=-1, keepdim=True))
+        return self.weight.sqrt() * dense / lengths.clamp_min(_SHORTEST)
+
+    def knows(self, features: Tensor) -> Tensor:
+        """(B, d) in COO layout to (B,) bool."""
+        found = torch.zeros(features.shape[0], dtype=torch.bool, device=features.device)
+        found[features.indices()[0][self._find(features)[1]]] = True
+        return found
+
+    def _find(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Where each of the features' places is in the vocabulary, and whether it is there."""
+        places = features.indices()[1]
+        at = torch.searchsorted(self.places, places).clamp_max(self.width - 1)
+        return at, self.places[at] == places
 
     def route(self, features: Tensor) -> Tensor:
         return torch.zeros(features.shape[0], 0, device=features.device)
@@ -168,6 +192,11 @@ class Mixture(nn.Module):
         weights = top_k_softmax(logits, self._top_k) * self._can_read(present)  # (B, K)
         outputs = self.expert_outputs(features)  # (B, K, D)
         return (weights[:, :, None] * outputs).sum(dim=1), weights, logits.log_softmax(dim=-1)
+
+    def hears(self, features: Sequence[Tensor], present: Tensor) -> Tensor:
+        """(B,) bool: the items of which the view reads anything that training saw; arguments as above."""
+        heard = [present[:, at] & lens.knows(features[at]) for lens, at in self._pairs()]
+        return torch.stack(heard).any(dim=0)
 
     def _can_read(self, present: Tensor) -> Tensor:
         """(B, M) to (B, K) bool."""

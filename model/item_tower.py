@@ -71,10 +71,9 @@ class ItemTower:
         """By modality in the network's order."""
         return self._reader.encoders
 
-    @property
-    def picture_modalities(self) -> frozenset[str]:
-        """The modalities that are made of pictures."""
-        return frozenset(name for name, encoder in self._reader.encoders.items() if encoder.spec.kind is Kind.IMAGE)
+    def modalities_of(self, kind: Kind) -> frozenset[str]:
+        """The modalities that are made of one kind of content."""
+        return frozenset(name for name, encoder in self._reader.encoders.items() if encoder.spec.kind is kind)
 
     def inputs(self, content: Content) -> dict[str, str]:
         """Hashes of what the encoders would read of an item; see `ContentEncoder.inputs`."""

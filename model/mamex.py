@@ -26,7 +26,7 @@ class MamexOutput:
     router_log_weights: tuple[Tensor, ...]
     """V tensors (B, K_v): the routers' log weights before the top k is taken."""
     present: Tensor
-    """(B, V) bool."""
+    """(B, V) bool; see `Mamex.views_heard`."""
 
 
 class Mamex(nn.Module):
@@ -61,7 +61,7 @@ class Mamex(nn.Module):
             NothingPresent: an item has no modality, or none that any view reads.
         """
         seen = [hide_missing(x, present[:, m]) for m, x in enumerate(features)]
-        has_view = self.views_present(present)  # (B, V)
+        has_view = self.views_heard(seen, present)  # (B, V)
         outputs, experts, routers = [], [], []
         for v in range(len(self.config.views)):
             output, weights, log_weights = self.mixture(v)(seen, present)
@@ -83,6 +83,20 @@ class Mamex(nn.Module):
         """
         columns = [present[:, list(self.config.positions(view))].any(dim=-1) for view in self.config.views]
         return torch.stack(columns, dim=-1)
+
+    def views_heard(self, features: Sequence[Tensor], present: Tensor) -> Tensor:
+        """
+        Args:
+            features: M tensors (B, d_m) float.
+            present: (B, M) bool.
+
+        Returns:
+            (B, V) bool: a view counts when training saw anything of what it reads; one that reads but a brand which nobody
+            knew has nothing to say, and must not be listened to in place of the others. Where none has, those that are
+            present count.
+        """
+        heard = torch.stack([self.mixture(v).hears(features, present) for v in range(len(self.config.views))], dim=-1)
+        return torch.where(heard.any(dim=-1, keepdim=True), heard, self.views_present(present))
 
     def mixture(self, view: int) -> Mixture:
         """The mixture of one view."""

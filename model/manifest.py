@@ -11,7 +11,7 @@ from model.encoders.spec import EncoderSpec
 from model.errors import CheckpointFormat
 from model.event_types import Liking
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 MISSING_POLICY = "masked: experts and views that have nothing to read have weight 0, and the gate's other views sum to 1"
 
 

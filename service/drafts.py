@@ -7,6 +7,7 @@ from typing import Any
 
 from model.content import Content, Scalar
 from model.content_encoder import Prepared
+from model.encoders.spec import Kind
 from model.encoders.thumbnail import make_thumbnail
 from service.errors import InvalidField
 from service.schemas import check_attributes
@@ -130,7 +131,7 @@ def _still_true(space: Space, known: StoredItem | None, inputs: Mapping[str, str
 
 def _not_of_words(space: Space, known: StoredItem) -> dict[str, StoredFeatures]:
     """Stored features that changed words leave as they are: those of pictures, and of what another checkpoint reads."""
-    words = space.tower.fingerprints.keys() - space.tower.picture_modalities
+    words = space.tower.fingerprints.keys() - space.tower.modalities_of(Kind.IMAGE)
     return {name: kept for name, kept in known.features.items() if name not in words}
 
 
@@ -139,7 +140,19 @@ def _keep_embedding(space: Space, draft: Draft, known: StoredItem | None) -> Dra
     read = space.tower.fingerprints.keys()
     if known is None or not draft.prepared.is_empty or (known.features.keys() & read) != (draft.item.features.keys() & read):
         return draft
+    if not _same_attributes(space, known, draft):
+        return draft
     return replace(draft, item=replace(draft.item, embedding=known.embedding))
+
+
+def _same_attributes(space: Space, known: StoredItem, draft: Draft) -> bool:
+    """
+    Whether the network reads of the attributes what it read of the known item's.
+
+    Stored features do not tell: those of attributes are made anew in every space (`service.placing`).
+    """
+    before = space.tower.inputs(Content(attributes=known.attributes))
+    return all(before.get(name) == draft.inputs.get(name) for name in space.tower.modalities_of(Kind.ATTRIBUTES))
 
 
 def _description(item: StoredItem) -> tuple[object, ...]:

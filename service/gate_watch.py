@@ -22,6 +22,11 @@ class GateWatch:
     def __len__(self) -> int:
         return len(self._last)
 
+    def clear(self) -> None:
+        """Forgets all: another checkpoint's weights are no sign of what this one does."""
+        with self._lock:
+            self._last.clear()
+
     def note(self, fusion: Mapping[str, Any]) -> None:
         """
         Args:

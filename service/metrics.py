@@ -65,6 +65,7 @@ class Metrics:
         """
         self.space.clear()
         self.space.labels(version).set(1)
+        self.fusions.clear()
         health = recipe.get("health")
         gate = health.get("gate") if isinstance(health, Mapping) else None
         _show(self._gate_trained, {(view,): weight for view, weight in gate.items()} if isinstance(gate, Mapping) else {})

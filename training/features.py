@@ -116,7 +116,8 @@ def encode_items(
 
 def _tell_of_unknown_columns(items: Sequence[CatalogueItem], reader: ContentEncoder, reporter: Reporter) -> None:
     known = {"title", "text"}.union(*(item.attributes for item in items))
-    asked = {name for fields in reader.fields.values() for names in fields for name in names.split("|")}
+    of_words = [names for name, names in reader.fields.items() if reader.encoders[name].spec.kind is Kind.TEXT]
+    asked = {name for fields in of_words for names in fields for name in names.split("|")}
     if unknown := sorted(asked - known):
         reporter.say(f"no item has {', '.join(unknown)}, which was to be read: there are {', '.join(sorted(known))}")
 

@@ -69,22 +69,33 @@ def choose_attributes(config: TrainConfig, folder: DataFolder, labels: Sequence[
     """
     The attributes that were asked for; or all, but numbers that follow the likes: a number of sales or of ratings comes
     with time, and a new item has none.
+
+    Args:
+        labels: a split for each item; numbers are compared with likes over the `warm` ones. Empty: nothing is compared.
     """
-    if config.attributes is not None:
-        return config.attributes
     known = sorted({name for item in folder.items for name, value in item.attributes.items() if read_word(value)})
+    if config.attributes is not None:
+        return _known_of(config.attributes, known, reporter)
     likes = np.bincount(folder.interactions.items[folder.interactions.positive], minlength=len(folder.items))
-    warm = [row for row, label in enumerate(labels) if label == "warm"]
+    warm = np.array([row for row, label in enumerate(labels) if label == "warm"], np.intp)
     followed = {name: _follow([folder.items[row].attributes.get(name) for row in warm], likes[warm]) for name in known}
     kept = tuple(name for name in known if followed[name] < FOLLOWS)
     for name in sorted(set(known) - set(kept)):
         reporter.say(
             f"the attribute {name} is not read: it goes with the number of likes ({followed[name]:.2f}), as what only time "
-            "brings does; name it in --attributes if new items have it too"
+            "brings does; if new items have it too, list it in --attributes together with the others"
         )
     if kept:
         reporter.say(f"attributes that are read: {', '.join(kept)}")
     return kept
+
+
+def _known_of(asked: Sequence[str], known: Sequence[str], reporter: Reporter) -> tuple[str, ...]:
+    """Those of the asked attributes that some item has; says which none has."""
+    if missing := sorted(set(asked) - set(known)):
+        have = f"there are {', '.join(known)}" if known else "no item has any"
+        reporter.say(f"no item has the attribute {', '.join(missing)}, which was to be read: {have}")
+    return tuple(name for name in asked if name in known)
 
 
 def _follow(values: Sequence[Scalar], likes: NDArray[np.int64]) -> float:

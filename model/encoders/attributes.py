@@ -58,12 +58,12 @@ def _values(name: str, value: Scalar) -> Iterator[str]:
 
 
 def read_number(value: Scalar) -> float | None:
-    """The number that an attribute is, also one that a table holds as text; None for words, true and false."""
+    """The number that an attribute is, also one that a table holds as text; None for words, true, false, what is too large."""
     if value is None or isinstance(value, bool):
         return None
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from model.config import LensConfig, MamexConfig, ModalityConfig, ViewConfig
 from model.content import FloatArray
+from model.encoders.spec import Kind
 from model.fold_in import FoldIn
 from model.mamex import Mamex
 from training.recipes.closed_form import place_lens
@@ -40,7 +41,7 @@ def kernels_of(content: FloatArray, landmarks: int) -> ViewKernels:
     config = MamexConfig((ModalityConfig("text", content.shape[1]),), (ViewConfig("text", (lens,), ((0,),), 1),), width=4)
     mixture = Mamex(config).mixture(0)
     chosen = np.sort(np.random.default_rng(2).permutation(len(content))[:landmarks]).astype(np.intp)
-    place_lens(mixture.plain_lenses()[0], content, chosen)
+    place_lens(mixture.plain_lenses()[0], content, Kind.TEXT, chosen)
     return ViewKernels(mixture, (content,), chosen)
 
 

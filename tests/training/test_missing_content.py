@@ -36,7 +36,7 @@ def trial(demo_folder: Path, feature_cache: Path) -> Trial:
         for value, rows in zip(arena.features.values, map(np.flatnonzero, present.T), strict=True)
     ]
     torn = Features(tuple(values), present)
-    return draw_trial(type(arena)(arena.folder, torn, arena.specs), 0, Cut(), SilentReporter())
+    return draw_trial(replace(arena, features=torn), 0, Cut(), SilentReporter())
 
 
 def test_the_network_says_of_each_item_what_training_judged_by(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from sklearn.kernel_ridge import KernelRidge
 from model.config import LensConfig, MamexConfig, ModalityConfig, ViewConfig
 from model.content import BoolArray, FloatArray
 from model.encoders.lexical import DIM, LexicalEncoder
+from model.encoders.spec import Kind
 from model.errors import ColdItemInTraining
 from model.features import Features
 from model.fold_in import place_users
@@ -52,10 +53,10 @@ def make_network(landmarks: int, vocabulary: int) -> Mamex:
 
 def fit(dense: FloatArray, targets: FloatArray, landmarks: int = ITEMS) -> tuple[Mamex, FittedView]:
     words = LexicalEncoder("words").encode([f"word{at % 5} word{at % 3}" for at in range(ITEMS)])
-    mamex = make_network(landmarks, len(take_vocabulary(words, limit=100).places))
+    mamex = make_network(landmarks, len(take_vocabulary(words, Kind.TEXT, limit=100).places))
     rows = np.arange(landmarks)
     for lens, encoding in zip(mamex.mixture(0).plain_lenses(), (dense, words), strict=True):
-        place_lens(lens, encoding, rows)
+        place_lens(lens, encoding, Kind.TEXT, rows)
         lens.weight.fill_(0.5)
     items = ViewItems("text", mamex.mixture(0), (0, 1), np.arange(ITEMS), (dense, words), rows)
     return mamex, FittedView(ViewFit(ViewKernels(mamex.mixture(0), (dense, words), rows), targets, 1.0), items)
@@ -84,7 +85,7 @@ def kernel_by_hand(dense: FloatArray, words: sp.csr_array, rarity: FloatArray, p
 def test_experts_together_are_kernel_ridge_regression(dense: FloatArray, targets: FloatArray) -> None:
     """Against another library's, on the sum of the two kernels written out."""
     _, view = fit(dense, targets)
-    vocabulary = take_vocabulary(view.items.encodings[1], limit=100)
+    vocabulary = take_vocabulary(view.items.encodings[1], Kind.TEXT, limit=100)
     kernel = kernel_by_hand(dense, view.items.encodings[1], vocabulary.rarity, vocabulary.places)
 
     expected = KernelRidge(alpha=1.0, kernel="precomputed").fit(kernel, targets)
@@ -112,7 +113,7 @@ def test_an_item_that_lacks_a_modality_is_like_others_by_what_it_has(dense: Floa
     some = dense * there[:, None]
     mamex, view = fit(some, targets)
     words = view.items.encodings[1]
-    vocabulary = take_vocabulary(words, limit=100)
+    vocabulary = take_vocabulary(words, Kind.TEXT, limit=100)
     centred = dense[there] - dense[there].mean(axis=0)
     centred /= np.linalg.norm(centred, axis=1, keepdims=True)
     text = np.zeros((ITEMS, ITEMS))

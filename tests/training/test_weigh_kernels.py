@@ -6,6 +6,7 @@ import scipy.sparse as sp
 
 from model.config import LensConfig, MamexConfig, ModalityConfig, ViewConfig
 from model.content import FloatArray
+from model.encoders.spec import Kind
 from model.mamex import Mamex
 from training.recipes.closed_form import ViewFit, place_lens
 from training.recipes.teacher import Teacher, fit_teacher
@@ -41,7 +42,7 @@ def read(told: float) -> ViewItems:
     mixture = Mamex(MamexConfig(modalities, (ViewConfig("view", lenses, ((0,), (1,)), 2),), width=KINDS + 1)).mixture(0)
     rows = np.arange(ITEMS)
     for lens, encoding in zip(mixture.plain_lenses(), encodings, strict=True):
-        place_lens(lens, encoding, rows)
+        place_lens(lens, encoding, Kind.TEXT, rows)
     return ViewItems("view", mixture, (0, 1), rows, encodings, rows)
 
 
@@ -90,7 +91,7 @@ def test_a_lens_alone_is_weighed_by_its_ridge(teacher: Teacher, likes: sp.csr_ar
         (ModalityConfig("kinds", KINDS),), (ViewConfig("view", (LensConfig("kinds", landmarks=ITEMS),), ((0,),), 1),), KINDS + 1
     )
     mixture = Mamex(config).mixture(0)
-    place_lens(mixture.plain_lenses()[0], both.encodings[0], both.landmarks)
+    place_lens(mixture.plain_lenses()[0], both.encodings[0], Kind.TEXT, both.landmarks)
     alone = ViewItems("view", mixture, (0,), both.rows, both.encodings[:1], both.landmarks)
 
     choice = weigh_kernels(alone, teacher, likes, Choice((1.0,), 2.0), 2, lambda *_: None)

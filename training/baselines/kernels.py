@@ -99,13 +99,15 @@ def content_of(job: Job, modality: int) -> tuple[Callable[[Features], FloatArray
 
 
 def vocabulary_kernel(job: Job, modality: int) -> Kernel:
-    """Inner products of a sparse modality's rows of length 1, over terms that warm items share, rare ones a little heavier."""
+    """Inner products of a sparse modality's rows of length 1, over the terms that `thaw` reads, rare ones a little heavier."""
     encoding = job.warm.features.values[modality]
-    vocabulary = take_vocabulary(encoding, limit=_VOCABULARY)
+    vocabulary = take_vocabulary(encoding, list(job.specs.values())[modality].kind, limit=_VOCABULARY)
 
     def place(features: Features) -> sp.csr_array:
         weighed = sp.csr_array(features.values[modality][:, vocabulary.places] @ sp.diags_array(vocabulary.rarity))
-        lengths = np.sqrt(np.asarray(weighed.multiply(weighed).sum(axis=1)).ravel())
+        squares = weighed.multiply(weighed)
+        lengths = np.sqrt(np.asarray(squares @ vocabulary.shared.astype(np.float32)))
+        lengths = np.where(lengths > 0, lengths, np.sqrt(np.asarray(squares.sum(axis=1)).ravel()))
         return sp.csr_array(sp.diags_array(1 / np.maximum(lengths, 1e-9)) @ weighed)
 
     warm = sp.csr_array(place(job.warm.features).T)

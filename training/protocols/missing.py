@@ -35,6 +35,7 @@ def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
 
 def _cases(trial: Trial) -> Cases:
     kinds = _kinds(trial)
+    trial = trial.reading(tuple(name for names in kinds.values() for name in names))
     trained = train_thaw(trial.job, ThawNumbers())
     even = _even_gates(trained)
     cases = {}
@@ -75,7 +76,7 @@ def _kinds(trial: Trial) -> dict[str, tuple[str, ...]]:
     specs = {name: spec for at, (name, spec) in enumerate(trial.job.specs.items()) if present[:, at].any()}
     kinds = sorted({str(spec.kind) for spec in specs.values()})
     if len(kinds) < 2:
-        raise BadConfig(f"`missing` removes words or pictures, and these items have {' and '.join(kinds) or 'neither'} alone")
+        raise BadConfig(f"`missing` removes a kind of content, and these items have {' and '.join(kinds) or 'none'} alone")
     return {kind: tuple(name for name, spec in specs.items() if str(spec.kind) == kind) for kind in kinds}
 
 

@@ -17,7 +17,7 @@ from training.data.plain import read_folder
 from training.errors import BadConfig
 from training.features import encode_items, open_cache
 from training.machine import describe_machine
-from training.progress import Reporter
+from training.progress import Reporter, SilentReporter
 from training.protocols import cold_only, missing, mixed, new_users, thawing
 from training.protocols.methods import METHODS, choose_methods
 from training.protocols.trial import Arena, Cut, Trial, draw_trial
@@ -86,11 +86,11 @@ def open_arena(config: ProtocolConfig, reporter: Reporter) -> Arena:
     chosen = TrainConfig(
         config.data, config.data, text_fields=config.text_fields, attributes=config.attributes, encoders=config.encoders
     )
-    readings = make_readings(chosen, folder, ["warm"] * len(folder.items), "cpu", reporter)
+    readings = make_readings(chosen, folder, [], "cpu", SilentReporter())  # each trial chooses among all attributes
     with open_cache(config.cache) as cache, FolderFeatures(config.data) as kept:
         features = encode_items(folder.items, make_reader(readings), cache, folder.bad_items, reporter, kept)
     folder.bad_items.require_few(config.max_bad_share)
-    return Arena(folder, features, {name: reading.encoder.spec for name, reading in readings.items()})
+    return Arena(folder, features, readings, chosen)
 
 
 def print_rows(rows: Sequence[Any], title: str) -> None:

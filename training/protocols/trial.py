@@ -1,17 +1,21 @@
 """One draw of warm, validation and test items, and what each method may see of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 
-from model.encoders.spec import EncoderSpec
+from model.content import Content
+from model.content_encoder import ContentEncoder
+from model.encoders.spec import EncoderSpec, Kind
 from model.features import Features
+from training.config import TrainConfig
 from training.data.plain import DataFolder
 from training.dataset import ColdData, WarmData, cold_data, split_data
 from training.errors import NothingLeft
 from training.progress import Reporter
+from training.readings import Reading, choose_attributes
 from training.recipes.trained import Job
 from training.split import draw_labels
 
@@ -25,7 +29,14 @@ class Arena:
 
     folder: DataFolder
     features: Features
-    specs: Mapping[str, EncoderSpec]
+    readings: Mapping[str, Reading]
+    chosen: TrainConfig
+    """Which attributes were asked for; the rest as training has it."""
+
+    @property
+    def specs(self) -> dict[str, EncoderSpec]:
+        """The encoders' specs by modality."""
+        return {name: reading.encoder.spec for name, reading in self.readings.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +94,27 @@ def draw_trial(arena: Arena, seed: int, cut: Cut, reporter: Reporter) -> Trial:
     warm_rows = np.flatnonzero(np.array(labels) == "warm")
     for row in random.permutation(warm_rows)[round(len(warm_rows) * cut.catalogue) :]:
         labels[row] = "left out"
-    warm, cold = split_data(arena.folder, arena.features, labels)
+    features = _choose_attributes(arena, labels, reporter)
+    warm, cold = split_data(arena.folder, features, labels)
     if cut.likes is not None:
         warm = keep_few(warm, cut.likes, random)
-    test = cold_data(arena.folder, arena.features, labels, "cold_test", warm.user_ids)
+    test = cold_data(arena.folder, features, labels, "cold_test", warm.user_ids)
     if not test.likes.nnz:
         raise NothingLeft(f"no user of the warm items likes any of the {len(test.item_ids):,} test items")
     return Trial(seed, Job(warm, cold, arena.specs, seed, "cpu", reporter), test)
+
+
+def _choose_attributes(arena: Arena, labels: Sequence[str], reporter: Reporter) -> Features:
+    """The features, those of attributes made of the attributes that training reads where these items are warm."""
+    values, present = list(arena.features.values), arena.features.present.copy()
+    for at, (name, reading) in enumerate(arena.readings.items()):
+        if reading.encoder.spec.kind is Kind.ATTRIBUTES:
+            fields = choose_attributes(arena.chosen, arena.folder, labels, reporter)
+            reader = ContentEncoder({name: reading.encoder}, {name: fields})
+            values[at], present[:, at] = reader.read_attributes(
+                name, [Content(attributes=item.attributes) for item in arena.folder.items]
+            )
+    return Features(tuple(values), present)
 
 
 def keep_few(warm: WarmData, count: int, random: np.random.Generator) -> WarmData:

@@ -10,7 +10,8 @@ import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
-from model.content import FloatArray
+from model.content import BoolArray, FloatArray
+from model.encoders.spec import Kind
 from model.experts import LandmarkLens, Lens, Mixture, VocabularyLens
 from model.features import Encoding, Features
 from training.recipes.view_kernels import CHUNK, ViewKernels, has_content, see
@@ -23,44 +24,51 @@ _SMALLEST_REST = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The places of a sparse modality that items share."""
+    """The places of a sparse modality that are read."""
 
     places: NDArray[np.int64]
     """(R,) rising."""
     rarity: FloatArray
     """(R,): rare terms count a little more."""
+    shared: BoolArray
+    """(R,): those that two rows or more have."""
 
 
-def take_vocabulary(encoding: Encoding, *, limit: int, power: float = 0.25) -> Vocabulary:
+def take_vocabulary(encoding: Encoding, kind: Kind, *, limit: int, power: float = 0.25) -> Vocabulary:
     """
-    Places that are not zero in at least two rows, the most frequent ones where there are more than the limit.
+    Places that are not zero in enough rows, the most frequent ones where there are more than the limit.
+
+    One row is enough for an attribute, which a shop chose to tell: the next item of a brand is like its first. A word
+    that one text alone has is mostly chance.
 
     Args:
         power: of the inverse document frequency in the weights.
     """
     places, counts = np.unique(encoding.indices, return_counts=True)
-    shared = np.flatnonzero(counts >= 2)
-    best = np.sort(shared[np.argsort(-counts[shared], kind="stable")[:limit]])
+    told = np.flatnonzero(counts >= (1 if kind is Kind.ATTRIBUTES else 2))
+    best = np.sort(told[np.argsort(-counts[told], kind="stable")[:limit]])
     rarity = np.log((1 + encoding.shape[0]) / (1 + counts[best]))
-    return Vocabulary(places[best].astype(np.int64), np.maximum(rarity, 1e-3).astype(np.float32) ** power)
+    return Vocabulary(places[best].astype(np.int64), np.maximum(rarity, 1e-3).astype(np.float32) ** power, counts[best] > 1)
 
 
 @torch.inference_mode()
-def place_lens(lens: Lens, encoding: Encoding, landmarks: NDArray[np.intp]) -> None:
+def place_lens(lens: Lens, encoding: Encoding, kind: Kind, landmarks: NDArray[np.intp]) -> None:
     """
     Sets a lens's centre and landmarks, or its vocabulary, from warm items.
 
     Args:
         encoding: (I, d) of warm items, zeros where the modality is missing; some have it.
+        kind: of content that it was made of.
         landmarks: rows of the items that are landmarks.
     """
     if isinstance(lens, LandmarkLens):
         lens.centre.copy_(torch.from_numpy(encoding[has_content(encoding)].mean(axis=0)))
         lens.points.copy_(lens.place(torch.from_numpy(encoding[landmarks])))
     elif isinstance(lens, VocabularyLens):
-        vocabulary = take_vocabulary(encoding, limit=lens.width)
+        vocabulary = take_vocabulary(encoding, kind, limit=lens.width)
         lens.places[: len(vocabulary.places)] = torch.from_numpy(vocabulary.places)
         lens.rarity[: len(vocabulary.places)] = torch.from_numpy(vocabulary.rarity)
+        lens.shared[: len(vocabulary.places)] = torch.from_numpy(vocabulary.shared)
 
 
 class ViewFit:
@@ -123,7 +131,7 @@ class ViewFit:
             total = add(found).astype(np.float64)
             inner += total.T @ total
             right += total.T @ self._targets[part]
-        inner[np.diag_indices_from(inner)] += _JITTER * np.trace(inner) / len(inner)
+        inner[np.diag_indices_from(inner)] += _JITTER * (np.trace(inner) / len(inner) or 1.0)  # nothing may be like anything
         return inner, right
 
 

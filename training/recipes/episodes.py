@@ -83,7 +83,7 @@ def leave_out(views: Sequence[FittedView], is_cold: BoolArray, advance: Step) ->
         output = np.zeros((len(is_cold), *known.shape[1:]), np.float32)
         output[view.items.rows] = known
         outputs.append(torch.from_numpy(output))
-        present[view.items.rows, at] = True
+        present[view.items.rows[view.items.heard()], at] = True
         advance(1)
     return LeftOut(tuple(outputs), torch.from_numpy(present), torch.from_numpy(is_cold))
 

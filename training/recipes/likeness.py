@@ -73,6 +73,8 @@ def _smooth(likes: sp.csr_array, own: FloatArray, kernels: ViewKernels, beyond: 
 
 def _strongest(matrix: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """(L, count or fewer) leading eigenvectors of a symmetric matrix."""
+    if not matrix.any():  # nothing is like anything
+        return np.zeros((len(matrix), 0))
     if len(matrix) <= count + 1:
         return np.asarray(np.linalg.eigh(matrix)[1][:, ::-1][:, :count], np.float64)
     values, vectors = eigsh(matrix, k=count, which="LA", v0=np.ones(len(matrix)))

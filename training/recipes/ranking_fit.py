@@ -177,7 +177,7 @@ def learn_ranking(
     for at, view in enumerate(views):
         write_view(mamex.mixture(at), view, None)
     cold = [_expert_outputs(mamex, at, job.cold.features) for at in range(len(views))]
-    has_view = mamex.views_present(torch.from_numpy(job.cold.features.present))
+    has_view = mamex.views_heard(*job.cold.features.tensors())
     stages = [_view_stage(mamex.config.views[at], at, audience, cold[at], has_view[:, at], numbers) for at in range(len(views))]
     heads = [stage.module for stage in stages if isinstance(stage.module, Heads)]
     gate_epochs = numbers.gate_epochs if len(stages) > 1 else 1

@@ -137,7 +137,7 @@ def _readable(job: Job) -> dict[int, EncoderSpec]:
 def _design_lens(job: Job, numbers: ThawNumbers, position: int, rows: NDArray[np.intp]) -> LensConfig:
     name, spec = list(job.specs.items())[position]
     if spec.sparse:
-        found = take_vocabulary(job.warm.features.values[position][rows], limit=numbers.vocabulary)
+        found = take_vocabulary(job.warm.features.values[position][rows], spec.kind, limit=numbers.vocabulary)
         return LensConfig(name, vocabulary=max(1, len(found.places)))
     return LensConfig(name, landmarks=min(numbers.landmarks, len(rows)))
 
@@ -149,8 +149,9 @@ def _place_view(job: Job, mamex: Mamex, at: int, numbers: ThawNumbers, random: n
     rows = rows_with_any(job.warm.features, positions)
     encodings = tuple(job.warm.features.values[position][rows] for position in positions)
     landmarks = np.sort(random.permutation(len(rows))[: numbers.landmarks]).astype(np.intp)
-    for lens, encoding in zip(mixture.plain_lenses(), encodings, strict=True):
-        place_lens(lens, encoding, landmarks)
+    kinds = [list(job.specs.values())[position].kind for position in positions]
+    for lens, encoding, kind in zip(mixture.plain_lenses(), encodings, kinds, strict=True):
+        place_lens(lens, encoding, kind, landmarks)
     return ViewItems(view.name, mixture, tuple(positions), rows, encodings, landmarks)
 
 

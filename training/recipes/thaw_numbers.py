@@ -4,6 +4,11 @@ from dataclasses import dataclass
 
 from training.errors import BadConfig
 
+STEPS = (3.0, 2.0, 1.5)
+"""What weights and ridge are multiplied and divided by while they are weighed, one a pass."""
+_LEAST_RIDGE = 0.05
+"""Less of it, and rounding decides what is found."""
+
 
 @dataclass(frozen=True, slots=True)
 class ThawNumbers:
@@ -49,8 +54,12 @@ class ThawNumbers:
             raise BadConfig("thaw needs width, folds and landmarks of 2 or more, parts, users and vocabulary of 1 or more")
         if not 0 <= self.likeness < 1 or self.likeness_weight < 0:
             raise BadConfig("likeness must be 0 or more and less than 1, and likeness_weight 0 or more")
-        if min(self.passes, self.damping, self.prior_weight) < 0 or self.ridge <= 0:
-            raise BadConfig("passes, damping and prior_weight must be 0 or more, and ridge above 0")
+        if min(self.damping, self.prior_weight) < 0 or self.ridge <= 0:
+            raise BadConfig("damping and prior_weight must be 0 or more, and ridge above 0")
+        if not 0 <= self.passes <= len(STEPS):
+            raise BadConfig(f"passes is {self.passes}: it must lie between 0 and {len(STEPS)}")
+        if self.passes and self.ridge < _LEAST_RIDGE:
+            raise BadConfig(f"ridge is {self.ridge}: it must be {_LEAST_RIDGE} or more, or passes 0")
         if min(self.head_rate, self.router_rate, self.scorer_rate, self.gate_rate) < 0:
             raise BadConfig("head_rate, router_rate, scorer_rate and gate_rate must be 0 or more")
         if not 0 <= self.head_share <= 1:

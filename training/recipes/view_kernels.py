@@ -35,6 +35,12 @@ class ViewItems:
     landmarks: NDArray[np.intp]
     """Which of them, by position in `rows`, are landmarks."""
 
+    def heard(self) -> BoolArray:
+        """(N,): the items that show anything of what the lenses were placed on."""
+        pairs = zip(self.mixture.plain_lenses(), self.encodings, strict=True)
+        found = [lens.knows(to_tensor(encoding)).numpy() & has_content(encoding) for lens, encoding in pairs]
+        return np.asarray(np.any(found, axis=0), np.bool_)
+
 
 def make_folds(count: int, folds: int, random: np.random.Generator) -> list[NDArray[np.intp]]:
     """Rows split into parts of about equal size, at random."""
@@ -68,12 +74,6 @@ class ViewKernels:
     def whole(self, rows: NDArray[np.intp]) -> list[FloatArray]:
         """One kernel (rows, L) a lens."""
         parts = [kernels for _, kernels in self.chunks(rows)]
-        return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
-
-    def between(self, encodings: Sequence[Encoding]) -> list[FloatArray]:
-        """One kernel (C, L) a lens between C other items and the landmarks, made a chunk at a time."""
-        count = encodings[0].shape[0]
-        parts = [self.of([encoding[at : at + CHUNK] for encoding in encodings]) for at in range(0, max(count, 1), CHUNK)]
         return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
 
     def of(self, encodings: Sequence[Encoding]) -> list[FloatArray]:

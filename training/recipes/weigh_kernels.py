@@ -20,11 +20,10 @@ from training.metrics import rank_metrics
 from training.progress import Step
 from training.recipes.closed_form import add, invert_positive
 from training.recipes.teacher import Teacher
+from training.recipes.thaw_numbers import STEPS
 from training.recipes.trained import spread_judges
 from training.recipes.view_kernels import ViewItems, ViewKernels, make_folds
 
-STEPS = (3.0, 2.0, 1.5)
-"""What weights and ridge are multiplied and divided by, one a pass."""
 _MARGIN = 0.1
 """NDCG@20 that a setting must be better by, times the root of the number of items: less is chance."""
 _USERS = 1500
@@ -50,7 +49,7 @@ class Choice:
 
 def count_tries(lenses: int, passes: int) -> int:
     """How many settings are tried for a view."""
-    return 1 + 2 * min(passes, len(STEPS)) * len(_places(lenses)) if passes else 0
+    return 1 + 2 * passes * len(_places(lenses)) if passes else 0
 
 
 def weigh_kernels(items: ViewItems, teacher: Teacher, likes: sp.csr_array, start: Choice, passes: int, advance: Step) -> Choice:

@@ -140,7 +140,7 @@ def test_nothing_is_removed_from_items_that_have_words_alone(command: Command, t
     status, _, said = command(f"--data={folder}", "--protocol=missing", "--seeds=1")
 
     assert status == 1
-    assert said.strip().splitlines()[-1] == "error: `missing` removes words or pictures, and these items have text alone"
+    assert said.strip().splitlines()[-1] == "error: `missing` removes a kind of content, and these items have text alone"
 
 
 def test_pictures_that_an_export_holds_as_features_are_seen(demo_folder: Path, feature_cache: Path, tmp_path: Path) -> None:
