@@ -128,20 +128,75 @@ async def test_the_same_attributes_again_are_no_write(shop: httpx.AsyncClient) -
     assert await read(shop, "a") == first
 
 
-async def test_a_checkpoint_that_reads_attributes_reads_those_of_items_that_are_there(
-    space: Space, path: Path, checkpoint_path: Path, tmp_path: Path
-) -> None:
-    """The first checkpoint reads none; the next one places what was posted before it as what is posted after it."""
+@pytest.fixture
+async def older(space: Space, checkpoint_path: Path, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A service whose checkpoint reads no attributes."""
     own = Settings(
         store_url=f"sqlite:///{tmp_path}/store.sqlite", checkpoint=checkpoint_path, admin_keys="an-admin-key-of-a-test"
     )
     async with serving(space, own) as client:
-        await post(client, item_id="before", **WORDS, attributes={"weave": PATTERN})
-        assert "attributes" not in (await read(client, "before"))["modalities"]
+        yield client
 
-        await swap(client, path)
-        await post(client, item_id="after", **WORDS, attributes={"weave": PATTERN})
 
-        scores = await relevance(client, f"picture-{PATTERN}-01")
-        assert (await read(client, "before"))["modalities"]["attributes"] is True
-        np.testing.assert_allclose(scores["before"], scores["after"], atol=1e-6)
+async def test_a_checkpoint_that_reads_attributes_reads_those_of_items_that_are_there(
+    older: httpx.AsyncClient, path: Path
+) -> None:
+    """What was posted before it is placed as what is posted after it."""
+    await post(older, item_id="before", **WORDS, attributes={"weave": PATTERN})
+    assert "attributes" not in (await read(older, "before"))["modalities"]
+
+    await swap(older, path)
+    await post(older, item_id="after", **WORDS, attributes={"weave": PATTERN})
+
+    scores = await relevance(older, f"picture-{PATTERN}-01")
+    assert (await read(older, "before"))["modalities"]["attributes"] is True
+    np.testing.assert_allclose(scores["before"], scores["after"], atol=1e-6)
+
+
+@pytest.mark.parametrize("how", ["patched", "posted again"])
+async def test_attributes_taken_from_an_item_of_an_older_checkpoint_are_read_no_more(
+    older: httpx.AsyncClient, path: Path, how: str
+) -> None:
+    await post(older, item_id="cleared", **WORDS, attributes={"weave": PATTERN})
+    await swap(older, path)
+    await post(older, item_id="plain", **WORDS)
+
+    if how == "patched":
+        answer = await patch(older, "cleared", attributes={"weave": None})
+    else:
+        answer = await post(older, item_id="cleared", **WORDS)
+
+    scores = await relevance(older, f"picture-{PATTERN}-01")
+    assert answer.status_code == 200
+    assert answer.json()["modalities"]["attributes"] is False
+    np.testing.assert_allclose(scores["cleared"], scores["plain"], atol=1e-6)
+
+
+async def test_an_item_can_be_changed_after_a_swap_to_a_checkpoint_that_reads_less_of_it(
+    older: httpx.AsyncClient, path: Path, checkpoint_path: Path
+) -> None:
+    await swap(older, path)
+    await post(older, item_id="a", **WORDS, attributes={"weave": PATTERN})
+    await swap(older, checkpoint_path)
+
+    answers = [
+        await patch(older, "a", hidden=True),
+        await patch(older, "a", title="Another mug"),
+        await patch(older, "a", attributes={"weave": OTHER}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    await swap(older, path)
+    await patch(older, "a", hidden=False)
+    await post(older, item_id="twin", title="Another mug", text=WORDS["text"], attributes={"weave": OTHER})
+    scores = await relevance(older, f"picture-{OTHER}-01")
+    np.testing.assert_allclose(scores["a"], scores["twin"], atol=1e-6)
+
+
+async def test_an_attribute_whose_value_nobody_knows_leaves_the_words_their_say(shop: httpx.AsyncClient) -> None:
+    await post(shop, item_id="plain", **WORDS)
+    answer = await post(shop, item_id="strange", **WORDS, attributes={"weave": "never seen"})
+
+    scores = await relevance(shop, "words-sailing-01")
+    assert answer.json()["gate"]["attributes"] == 0
+    assert scores["strange"] == pytest.approx(scores["plain"], abs=1e-6)
