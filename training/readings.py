@@ -55,6 +55,8 @@ def make_readings(
         EncoderError: an encoder cannot be made.
     """
     names = config.encoder_names()
+    if ATTRIBUTES not in names.values() and config.attributes not in (None, ("none",)):
+        raise BadConfig(f"--attributes {','.join(config.attributes or ())}: this run has no encoder of attributes")
     attributes = choose_attributes(config, folder, labels, reporter) if ATTRIBUTES in names.values() else ()
     read = {modality: name for modality, name in names.items() if name != ATTRIBUTES or attributes}
     if not read:
@@ -103,6 +105,6 @@ def _follow(values: Sequence[Scalar], likes: NDArray[np.int64]) -> float:
     numbers = [read_number(value) for value in values]
     rows = [row for row, number in enumerate(numbers) if number is not None]
     found = np.array([numbers[row] for row in rows], np.float64)
-    if len(rows) < _FEWEST or np.ptp(found) == 0 or np.ptp(likes[rows]) == 0:
+    if len(rows) < _FEWEST or len(np.unique(found)) < 2 or len(np.unique(likes[rows])) < 2:
         return 0.0
     return abs(float(scipy.stats.spearmanr(found, likes[rows]).statistic))

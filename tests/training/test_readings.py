@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from model.checkpoint import load_manifest
@@ -13,7 +14,11 @@ from training.config import TrainConfig
 from training.data.plain import read_folder
 from training.errors import BadConfig
 from training.progress import ConsoleReporter, SilentReporter
+from training.protocols.run import ProtocolConfig, open_arena
+from training.protocols.trial import Cut, draw_trial
 from training.readings import make_readings
+from training.split import draw_labels
+from training.train import train
 
 ENCODERS = {"*": "none", "words": "lexical-words", "attributes": "lexical-attributes"}
 
@@ -112,3 +117,45 @@ def test_the_command_line_reads_what_it_is_told_to(
     manifest = load_manifest(tmp_path / "out")
     assert manifest.fields.get("attributes") == read_then
     assert manifest.recipe["attributes"] == given.replace(" ", "")
+
+
+def test_training_and_protocols_choose_by_the_likes_of_warm_items_alone(tmp_path: Path) -> None:
+    """Over all items the size goes with nothing; over the warm ones of a split, whatever that is, it goes with likes."""
+    folder = tmp_path / "data"
+    labels = draw_labels(60, 0, 0.1, 0.1)
+    write(folder, [("red" if at % 2 else "blue", at) for at in range(60)])
+    sizes = [at if label == "warm" else 1000 - 90 * at for at, label in enumerate(labels)]
+    rows = [f"i{at},A thing,red,{size},{label}" for at, (size, label) in enumerate(zip(sizes, labels, strict=True))]
+    (folder / "items.csv").write_text("\n".join(["item_id,title,colour,size,split", *rows]) + "\n")
+    reads = TrainConfig(
+        folder, tmp_path / "out", encoders=ENCODERS, cache=tmp_path / "cache", numbers={"width": "8"}, device="cpu"
+    )
+    everything = make_readings(reads, read_folder(folder), ["warm"] * 60, "cpu", SilentReporter())["attributes"].fields
+
+    train(reads, SilentReporter())
+    arena = open_arena(ProtocolConfig("cold-only", folder, encoders=ENCODERS, cache=tmp_path / "cache"), SilentReporter())
+    trial = draw_trial(arena, 0, Cut(), SilentReporter())
+
+    assert everything == ("colour", "size")
+    assert load_manifest(tmp_path / "out").fields["attributes"] == ("colour",)
+    features = [part.features.values[1] for part in (trial.job.warm, trial.job.cold, trial.test)]
+    assert [len(np.unique(value.indices)) for value in features] == [1, 1, 1]  # all are red, and nothing else is read
+
+
+def test_an_attribute_that_no_item_has_is_named_and_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write(tmp_path, THIRTY)
+    asked = TrainConfig(config.data, config.out, encoders=ENCODERS, attributes=("title", "colour", "colr"))
+
+    readings = make_readings(asked, read_folder(tmp_path), ["warm"] * 30, "cpu", ConsoleReporter())
+
+    assert readings["attributes"].fields == ("colour",)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "no item has the attribute colr, title, which was to be read: there are colour, size, sold" in told
+
+
+def test_attributes_are_asked_of_a_run_that_reads_some(tmp_path: Path) -> None:
+    config = write(tmp_path, THIRTY)
+    encoders = {"*": "none", "words": "lexical-words"}
+
+    with pytest.raises(BadConfig, match="--attributes colour"):
+        read(TrainConfig(config.data, config.out, encoders=encoders, attributes=("colour",)))

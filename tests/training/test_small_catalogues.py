@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 
 from model.checkpoint import load_checkpoint
 from model.errors import ProjectError
@@ -18,6 +19,7 @@ from training.errors import BadConfig, Diverged, NothingLeft
 from training.evaluate import EvaluateConfig, evaluate
 from training.progress import SilentReporter
 from training.recipes.fold_in_fit import HeldOut, fit_thawing
+from training.recipes.heads import Heads
 from training.recipes.teacher import fit_teacher
 from training.train import train
 
@@ -75,6 +77,38 @@ def run(folder: Path, recipe: str, **numbers: str) -> np.ndarray:
 )
 def test_a_small_catalogue_is_trained_on(tmp_path: Path, recipe: str, items: int, users: int, image: Has, words: Has) -> None:
     embeddings = run(write(tmp_path / "data", items=items, users=users, image=image, words=words), recipe)
+
+    assert np.isfinite(embeddings).all()
+
+
+def with_attributes(folder: Path, attributes: Callable[[int], dict[str, object]], words: Has) -> Path:
+    write(folder, items=40, users=20, image=none, words=words)
+    rows = [json.loads(line) for line in (folder / "items.jsonl").read_text().splitlines()]
+    (folder / "items.jsonl").write_text("\n".join(json.dumps(row | attributes(at)) for at, row in enumerate(rows)))
+    return folder
+
+
+@pytest.mark.parametrize("words", [every, none], ids=["beside words", "alone"])
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        lambda at: {"sku": f"s{at}"},
+        lambda at: {"sku": f"s{max(at, 1)}"},
+        lambda at: {"same": True},
+        lambda at: {"brand": f"b{at}"} if at < 2 else {"same": 1},
+        lambda at: {"size": 10**400 if at % 2 else -(10**400), "weight": 1e308 * (-1) ** at},
+        lambda at: {"a|b": "x=y" if at % 2 else "z#1", "": at},
+    ],
+    ids=["each its own", "two share one", "all the same", "few", "huge", "odd names"],
+)
+def test_odd_attributes_are_trained_on(tmp_path: Path, attributes: Callable[[int], dict[str, object]], words: Has) -> None:
+    """With fewer landmarks than items."""
+    folder = with_attributes(tmp_path / "data", attributes, words)
+    encoders = {"*": "none", "text": HASHED["text"], "attributes": "lexical-attributes"}
+    numbers = {"width": "16", "landmarks": "8"}
+    config = TrainConfig(folder, folder / "out", encoders=encoders, numbers=numbers, cache=folder / "cache", device="cpu")
+
+    embeddings = train(config, SilentReporter()).checkpoint.item_embeddings
 
     assert np.isfinite(embeddings).all()
 
@@ -155,6 +189,29 @@ def test_fewer_items_than_folds_are_each_held_out_once(tmp_path: Path, monkeypat
     run(write(tmp_path / "data", items=6, users=12, image=every, words=every), "thaw", width="8")
 
     assert sorted(held[0].rows.tolist()) == list(range(5))  # of six, one is held out for validation
+
+
+def test_epochs_are_judged_and_heads_are_written_with_the_share_that_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: dict[bool, set[float]] = {True: set(), False: set()}
+    written: list[float] = []
+    forward, apply_to = Heads.forward, Heads.apply_to
+
+    def said(self: Heads, outputs: torch.Tensor) -> torch.Tensor:
+        kept[torch.is_grad_enabled()].add(self.kept)
+        return forward(self, outputs)
+
+    def wrote(self: Heads, expert: int, coefficients: np.ndarray) -> np.ndarray:
+        written.append(self.kept)
+        return apply_to(self, expert, coefficients)
+
+    monkeypatch.setattr(Heads, "forward", said)
+    monkeypatch.setattr(Heads, "apply_to", wrote)
+    run(write(tmp_path / "data", items=30, users=15, image=every, words=every), "thaw", width="8", head_share="0.4")
+
+    assert kept == {True: {1.0}, False: {0.4}}
+    assert set(written) == {0.4}
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # that is how it diverges

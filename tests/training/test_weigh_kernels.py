@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 
 from model.config import LensConfig, MamexConfig, ModalityConfig, ViewConfig
 from model.content import FloatArray
 from model.encoders.spec import Kind
 from model.mamex import Mamex
 from training.recipes.closed_form import ViewFit, place_lens
+from training.recipes.episodes import Audience, Episode, LeftOut
 from training.recipes.teacher import Teacher, fit_teacher
 from training.recipes.view_kernels import ViewItems, ViewKernels
 from training.recipes.weigh_kernels import Choice, Foresight, count_tries, weigh_kernels
@@ -57,13 +59,32 @@ def test_what_tells_more_counts_more_and_items_are_ranked_better(teacher: Teache
     assert len(tries) == count_tries(2, 3) == 1 + 2 * 3 * 3
 
 
-def test_where_nothing_tells_anything_what_is_found_is_not_worse(teacher: Teacher, likes: sp.csr_array) -> None:
-    items = read(told=0.0)
-    foresight = Foresight(items, teacher, likes)
+@pytest.mark.parametrize(("gain", "moves"), [(0.9, False), (1.1, True)])
+def test_only_a_gain_beyond_chance_moves_a_weight(
+    teacher: Teacher, likes: sp.csr_array, monkeypatch: pytest.MonkeyPatch, gain: float, moves: bool
+) -> None:
+    """A third of the second weight ranks better by so much of the margin, and nothing else does."""
 
-    choice = weigh_kernels(items, teacher, likes, START, 2, lambda *_: None)
+    def ndcg(self: Foresight, choice: Choice) -> float:
+        return 0.5 + float(gain * self.margin * (choice == START.scaled(1, 1 / 3)))
 
-    assert foresight.ndcg(choice) >= foresight.ndcg(START)
+    monkeypatch.setattr(Foresight, "ndcg", ndcg)
+
+    choice = weigh_kernels(read(told=1.0), teacher, likes, START, 1, lambda *_: None)
+
+    assert choice == (START.scaled(1, 1 / 3) if moves else START)
+
+
+def test_users_judge_items_that_they_have_not_seen(teacher: Teacher, likes: sp.csr_array) -> None:
+    """As episodes rebuild them."""
+    items = read(told=1.0)
+    shown = items.encodings[0]
+    everybody = np.arange(USERS)
+    for held, _, tastes, liked in Foresight(items, teacher, likes)._folds:
+        nothing = LeftOut((), torch.zeros(len(shown), 0, dtype=torch.bool), torch.zeros(len(shown), dtype=torch.bool))
+        rebuilt, theirs = Audience(likes, teacher).without(Episode(held, nothing), everybody)
+        np.testing.assert_allclose(tastes, rebuilt.numpy(), atol=1e-5)
+        np.testing.assert_array_equal(liked.toarray(), theirs.numpy())
 
 
 def test_no_pass_leaves_everything_as_it_is(teacher: Teacher, likes: sp.csr_array) -> None:

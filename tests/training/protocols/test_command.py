@@ -143,6 +143,22 @@ def test_nothing_is_removed_from_items_that_have_words_alone(command: Command, t
     assert said.strip().splitlines()[-1] == "error: `missing` removes a kind of content, and these items have text alone"
 
 
+@pytest.mark.slow
+def test_a_kind_that_no_item_has_is_not_removed(command: Command, tmp_path: Path) -> None:
+    """Encoders of pictures are there, and no picture is."""
+    folder = shop(tmp_path / "shop", lambda at: {"title": f"word{at % 5} thing{at % 3}", "colour": "red" if at % 2 else "blue"})
+    out = tmp_path / "rows.json"
+
+    status, _, said = command(
+        f"--data={folder}", "--protocol=missing", "--seeds=1", "--encoder=attributes=lexical-attributes", f"--json={out}"
+    )
+
+    assert status == 0, said
+    rows = rows_of(out)
+    assert {row["case"] for row in rows if "removed" in row["case"]} == {"text removed", "attributes removed"}
+    assert len(rows) == 2 * 2 + 3
+
+
 def test_pictures_that_an_export_holds_as_features_are_seen(demo_folder: Path, feature_cache: Path, tmp_path: Path) -> None:
     folder = shop(tmp_path / "shop", lambda at: {"title": f"word{at % 5}", "has_features": "yes"})
     encoder = make_encoder(HASHED["image"], "cpu")
