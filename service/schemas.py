@@ -13,6 +13,8 @@ from model.content import Scalar
 
 MAX_ID_BYTES = 256
 MAX_ATTRIBUTES = 100
+MAX_ATTRIBUTE_LENGTH = 100_000
+"""Characters of all names and values of an item."""
 MAX_PICTURES = 8
 _MOST_MEMBERS = 100
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # Unicode's categories Cc and Cs
@@ -52,10 +54,12 @@ def check_attributes(value: dict[str, Any]) -> dict[str, Scalar]:
     Attributes as they are.
 
     Raises:
-        ValueError: one is a list, an object or no finite number, or there are too many.
+        ValueError: one is a list, an object or no finite number, or there are too many, or too long ones.
     """
     if len(value) > MAX_ATTRIBUTES:
         raise ValueError(f"at most {MAX_ATTRIBUTES} attributes")
+    if (length := sum(len(name) + len(str(scalar)) for name, scalar in value.items())) > MAX_ATTRIBUTE_LENGTH:
+        raise ValueError(f"{length:,} characters in attributes, and at most {MAX_ATTRIBUTE_LENGTH:,} are taken")
     for name, scalar in value.items():
         check_words(name)
         if isinstance(scalar, str):
@@ -137,7 +141,7 @@ Attributes = Annotated[dict[str, Any], AfterValidator(check_attributes), at_most
 
 
 class ItemBody(Body):
-    """One item to ingest. At least one of `title`, `text` and the picture must say something."""
+    """One item to ingest. At least one of `title`, `text`, the picture and the attributes that are read must say something."""
 
     model_config = ConfigDict(str_max_length=2**26)
 

@@ -25,7 +25,8 @@ class AttributeEncoder:
 
     Two items' inner product is the mean over their attributes of how much of each they share: of a text that lists
     several values (`Comedy|Drama`) the share of these, of a number the share of steps that hold both, so that
-    1995 is like 1996, a little like 1970, and not like 12. Each attribute counts the same.
+    1995 is like 1996, a little like 1970, and not like 12. Each attribute counts the same here; what training makes of
+    it counts rare values more (`model.experts.VocabularyLens`).
     """
 
     backend = "numpy"

@@ -52,6 +52,7 @@ BAD_ITEMS: list[tuple[str, dict[str, Any], str]] = [
     ("nested attribute", {"title": "x", "attributes": {"a": {"b": 1}}}, "attributes"),
     ("list attribute", {"title": "x", "attributes": {"a": [1]}}, "attributes"),
     ("attributes no object", {"title": "x", "attributes": [1]}, "attributes"),
+    ("long attributes", {"title": "x", "attributes": {"a": "x" * 60_000, "b": "x" * 60_000}}, "attributes"),
     ("too many attributes", {"title": "x", "attributes": {str(i): i for i in range(101)}}, "attributes"),
     ("title no text", {"title": 5}, "title"),
     ("NUL in text", {"text": "a\0b"}, "text"),

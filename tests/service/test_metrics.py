@@ -167,9 +167,12 @@ def test_another_space_takes_the_place_of_the_one_before() -> None:
     metrics = Metrics()
 
     metrics.serve_space("one", {"health": {"gate": {"image": 0.4, "text": 0.6}}})
+    metrics.fusions.note({"modalities": {"image": True}, "gate": {"image": 1.0}, "experts": {"image": {"a": 1.0}}})
     metrics.serve_space("two", {})
 
     text = metrics.render().decode()
     assert 'thaw_space{space="two"} 1.0' in text
     assert "one" not in text.split("thaw_space")[1]
     assert "thaw_gate_weight_trained{" not in text
+    assert "thaw_gate_weight{" not in text
+    assert "thaw_gate_watched_items 0.0" in text
