@@ -17,7 +17,9 @@ class ReadyAnswer(BaseModel):
     status: Literal["ready"] = Field(description="Always `ready`: else the answer is a problem, 503.")
     space: str = Field(description="Version of the checkpoint that serves.", examples=["cbfb09387638"])
     items: int = Field(ge=0, description="Items that can be recommended.")
-    unplaced_items: int = Field(ge=0, description="Items in the store of which this checkpoint can read nothing: post them again.")
+    unplaced_items: int = Field(
+        ge=0, description="Items in the store of which this checkpoint can read nothing: post them again."
+    )
     degraded: bool = Field(description="A cache is out of order: answers are right, and take longer.")
 
 

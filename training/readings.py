@@ -1,5 +1,6 @@
 """Which encoders read a folder's items, and what of them."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,12 +8,11 @@ import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
-from model.content import Scalar
 from model.content_encoder import ContentEncoder
 from model.encoders.attributes import read_number
 from model.encoders.choose import make_encoder
 from model.encoders.spec import Encoder
-from model.plain.items import read_word
+from model.plain.items import CatalogueItem, read_word
 from training.config import ATTRIBUTES, TrainConfig
 from training.data.plain import DataFolder
 from training.errors import BadConfig
@@ -80,8 +80,8 @@ def choose_attributes(config: TrainConfig, folder: DataFolder, labels: Sequence[
         return _known_of(config.attributes, known, reporter)
     likes = np.bincount(folder.interactions.items[folder.interactions.positive], minlength=len(folder.items))
     warm = np.array([row for row, label in enumerate(labels) if label == "warm"], np.intp)
-    followed = {name: _follow([folder.items[row].attributes.get(name) for row in warm], likes[warm]) for name in known}
-    kept = tuple(name for name in known if followed[name] < FOLLOWS)
+    followed = {name: _follow(pairs) for name, pairs in _numbers([folder.items[row] for row in warm], likes[warm]).items()}
+    kept = tuple(name for name in known if followed.get(name, 0.0) < FOLLOWS)
     for name in sorted(set(known) - set(kept)):
         reporter.say(
             f"the attribute {name} is not read: it goes with the number of likes ({followed[name]:.2f}), as what only time "
@@ -100,11 +100,19 @@ def _known_of(asked: Sequence[str], known: Sequence[str], reporter: Reporter) ->
     return tuple(name for name in asked if name in known)
 
 
-def _follow(values: Sequence[Scalar], likes: NDArray[np.int64]) -> float:
-    """How closely an attribute's numbers go with likes: their rank correlation's size, 0 where few items have a number."""
-    numbers = [read_number(value) for value in values]
-    rows = [row for row, number in enumerate(numbers) if number is not None]
-    found = np.array([numbers[row] for row in rows], np.float64)
-    if len(rows) < _FEWEST or len(np.unique(found)) < 2 or len(np.unique(likes[rows])) < 2:
+def _numbers(items: Sequence[CatalogueItem], likes: NDArray[np.int64]) -> dict[str, list[tuple[float, int]]]:
+    """By attribute: its numbers, each with the likes of the item that has it."""
+    found: dict[str, list[tuple[float, int]]] = defaultdict(list)
+    for item, count in zip(items, likes.tolist(), strict=True):
+        for name, value in item.attributes.items():
+            if (number := read_number(value)) is not None:
+                found[name].append((number, count))
+    return found
+
+
+def _follow(pairs: Sequence[tuple[float, int]]) -> float:
+    """How closely numbers go with likes: their rank correlation's size, 0 where few items have a number."""
+    numbers, likes = np.array(pairs, np.float64).T
+    if len(pairs) < _FEWEST or len(np.unique(numbers)) < 2 or len(np.unique(likes)) < 2:
         return 0.0
-    return abs(float(scipy.stats.spearmanr(found, likes[rows]).statistic))
+    return abs(float(scipy.stats.spearmanr(numbers, likes).statistic))
