@@ -32,8 +32,8 @@ class ViewGate(nn.Module):
         Raises:
             NothingPresent: an item has no view at all.
 
-        Source: design equation `g = softmax(z + log a)`; Mamex (arXiv 2508.08042), section on
-            dynamic fusion, which has no mask and no presence among the gate's inputs.
+        Source: Mamex (arXiv 2508.08042), section on dynamic fusion; the mask, and presence among the gate's inputs,
+            are ours.
         """
         if not present.any(dim=-1).all():
             raise NothingPresent

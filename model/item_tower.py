@@ -46,7 +46,7 @@ class ItemTower:
         """
         Args:
             encoders: by modality, one for each of the network's.
-            fields: by modality, what a text encoder reads of an item.
+            fields: by modality, what its encoder reads of an item; see `ContentEncoder`.
 
         Raises:
             DimensionMismatch: an encoder's features do not fit the network.
@@ -92,7 +92,7 @@ class ItemTower:
         return self._reader.read_attributes(modality, contents)
 
     def readable(self, features: Features) -> BoolArray:
-        """(B,) bool: which items `embed` takes, those that have all that some view reads."""
+        """(B,) bool: which items `embed` takes, those that have anything that some view reads."""
         views: BoolArray = self._mamex.views_present(torch.from_numpy(features.present)).any(dim=-1).numpy()
         return views
 

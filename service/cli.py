@@ -52,7 +52,7 @@ def ingest(
     sync: Annotated[
         bool, typer.Option("--sync", help="Also hide items that the folder lacks; show them when they are back.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="With --sync: hide them even if they are over 20 % of all.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="With --sync: hide them even if over 20 % of what is visible.")] = False,
 ) -> None:
     """Post the items of a plain folder to a running service; exit status 1 if some, or their pictures, were not taken."""
     from service.ingest_folder import ingest_folder
@@ -156,7 +156,7 @@ def train(context: typer.Context) -> None:
 
 @app.command(**_OFFLINE)  # type: ignore[arg-type]
 def evaluate(context: typer.Context) -> None:
-    """Rank the items of a plain folder with a checkpoint (see `thaw evaluate --help`)."""
+    """Rank a plain folder's items with a checkpoint, or compare methods by a protocol (see `thaw evaluate --help`)."""
     _hand_over("evaluate", context.args)
 
 

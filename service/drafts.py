@@ -100,7 +100,7 @@ def draft_changed(space: Space, changes: ItemChanges, known: StoredItem) -> Draf
 
     Raises:
         NothingPresent: nothing would be left of its content.
-        InvalidField: it would have too many attributes.
+        InvalidField: it would have too many attributes, or too long ones.
     """
     attributes = {name: value for name, value in {**known.attributes, **changes.attributes}.items() if value is not None}
     try:
@@ -110,7 +110,7 @@ def draft_changed(space: Space, changes: ItemChanges, known: StoredItem) -> Draf
     changed = replace(known, **changes.fields, attributes=attributes if changes.attributes else known.attributes)
     content = Content(changed.title, changed.text, None, changed.attributes)
     inputs = space.tower.inputs(content)
-    kept = _not_of_words(space, known) | _still_true(space, known, inputs)
+    kept = _of_pictures_and_others(space, known) | _still_true(space, known, inputs)
     prepared = space.tower.prepare(content, known=kept)
     item = replace(changed, features=kept, embedding=None)
     return _keep_embedding(
@@ -129,8 +129,8 @@ def _still_true(space: Space, known: StoredItem | None, inputs: Mapping[str, str
     }
 
 
-def _not_of_words(space: Space, known: StoredItem) -> dict[str, StoredFeatures]:
-    """Stored features that changed words leave as they are: those of pictures, and of what another checkpoint reads."""
+def _of_pictures_and_others(space: Space, known: StoredItem) -> dict[str, StoredFeatures]:
+    """Stored features that changed words and attributes leave as they are: of pictures, and of what another checkpoint reads."""
     words = space.tower.fingerprints.keys() - space.tower.modalities_of(Kind.IMAGE)
     return {name: kept for name, kept in known.features.items() if name not in words}
 

@@ -17,7 +17,7 @@ class ItemPatch(Body):
     text: Words = Field("", max_length=100_000, description="What is said of it now.")
     attributes: Annotated[dict[str, Any], AfterValidator(check_attributes), at_most(1000)] = Field(
         default_factory=dict,
-        description="Merged into what it has; null removes one. At most 100 remain.",
+        description="Merged into what it has; null removes one. At most 100 remain, of 100,000 characters together.",
         examples=[{"price": 9.5, "season": None}],
     )
     hidden: StrictBool = Field(False, description="True: no list has it any more. False: lists may have it again.")

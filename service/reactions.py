@@ -20,11 +20,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from model.event_types import RATING, Liking
+from model.event_types import LOOKING, RATING, Liking
 from service.store.event_records import KeptEvent
 
 Numbers: TypeAlias = NDArray[np.float64]
-_LOOKING = frozenset({"view", "impression"})
 SECONDS_A_DAY = 86_400.0
 
 
@@ -89,5 +88,5 @@ def react(events: Sequence[KeptEvent], rules: Rules, *, liked_in_training: bool)
     elif taken_back is not None:
         moment, weight = taken_back
     return Reaction(
-        weight, moment, any(event.event_type not in _LOOKING for event in events), sum(event.count for event in events)
+        weight, moment, any(event.event_type not in LOOKING for event in events), sum(event.count for event in events)
     )

@@ -160,7 +160,7 @@ class ItemBody(Body):
     )
     attributes: Attributes = Field(
         default_factory=dict,
-        description="Flat: strings, finite numbers, booleans, null; at most 100.",
+        description="Flat: strings, finite numbers, booleans, null; at most 100, of 100,000 characters together.",
         examples=[{"price": 12.5}],
     )
     published_at: Moment | None = Field(

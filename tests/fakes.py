@@ -1,7 +1,9 @@
 """Small working stand-ins, and content made on the spot."""
 
+import csv
 import io
 import random
+from pathlib import Path
 
 from PIL import Image
 
@@ -66,3 +68,9 @@ class RubbishUserCache:
 def open_redis(url: str) -> RedisUserCache:
     """A cache in a real Redis, patient enough for a busy machine."""
     return RedisUserCache(url, timeout_seconds=2.0)
+
+
+def read_truth(folder: Path) -> dict[str, dict[str, str]]:
+    """Pattern and theme of each item of a demo catalogue."""
+    with (folder / "truth.csv").open(newline="", encoding="utf-8") as file:
+        return {row["item_id"]: row for row in csv.DictReader(file)}

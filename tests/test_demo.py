@@ -9,8 +9,9 @@ import pytest
 from model.checkpoint import Checkpoint, make_encoders, make_tower
 from model.content import FloatArray
 from model.content_encoder import ContentEncoder
+from tests.fakes import read_truth
 from training.config import ENCODERS, TrainConfig
-from training.data.demo import read_truth, write_demo
+from training.data.demo import write_demo
 from training.data.plain import DataFolder, read_folder
 from training.features import encode_items, open_cache
 from training.progress import SilentReporter

@@ -37,7 +37,10 @@ Attributes = Annotated[
 ]
 Threshold = Annotated[
     float | None,
-    typer.Option(help="A row of this value, or whose event_type weighs as much, is a positive; default 1, or as exported."),
+    typer.Option(
+        help="A rating of this value or more is a positive, and an event_type that weighs as much, or 1 where this is more; "
+        "default 1, or as exported."
+    ),
 ]
 MaxBadShare = Annotated[float, typer.Option(help="Stop when more than this share of a table's rows is bad.")]
 

@@ -5,7 +5,7 @@ ProjectError (model/errors.py)
 ├── DataError … (model/plain/errors.py)
 │   └── NothingLeft             nothing remains to train on or to rank
 └── TrainingError
-    ├── BadConfig               a number that training was told cannot be
+    ├── BadConfig               what training was told cannot be
     └── Diverged                training ended in numbers that are none
 """
 
@@ -22,7 +22,7 @@ class TrainingError(ProjectError):
 
 
 class BadConfig(TrainingError):
-    """A number that training was told cannot be."""
+    """What training was told cannot be."""
 
 
 class Diverged(TrainingError):

@@ -66,7 +66,8 @@ def rank_metrics(
             hidden = entries(excluded[rows])[:, order]
             scores[hidden], gains = -np.inf, gains & ~hidden
         judged = gains.any(axis=1)
-        found.append(_metrics(scores[judged], gains[judged], cutoffs))
+        hits = np.take_along_axis(gains[judged], best_columns(scores[judged], max(cutoffs)), axis=1)
+        found.append(list_metrics(hits, gains[judged].sum(axis=1), cutoffs))
         kept.append(rows[judged])
     names = [f"{metric}@{k}" for metric in ("recall", "ndcg", "hr") for k in cutoffs]
     values = {name: np.concatenate([part[name] for part in found]) if found else np.zeros(0) for name in names}
@@ -85,15 +86,22 @@ def _best_of(scores: FloatArray, k: int) -> NDArray[np.intp]:
     return reached[np.argsort(-scores[reached], kind="stable")][:k]
 
 
-def _metrics(scores: FloatArray, gains: NDArray[np.bool_], cutoffs: Sequence[int]) -> dict[str, NDArray[np.float64]]:
-    longest = max(cutoffs)
-    hits = np.take_along_axis(gains, best_columns(scores, longest), axis=1).astype(np.float64)  # (C, <=longest)
-    positives = gains.sum(axis=1)
-    discount = 1 / np.log2(np.arange(2, longest + 2))
+def list_metrics(
+    hits: NDArray[np.bool_], positives: NDArray[np.integer], cutoffs: Sequence[int]
+) -> dict[str, NDArray[np.float64]]:
+    """
+    Recall, NDCG and HR by name, (N,) each.
+
+    Args:
+        hits: (N, K) whether each entry of a list is a positive, best first; lists as long as the longest cutoff, or as
+            there are candidates.
+        positives: (N,) how many each user has, 1 or more.
+    """
+    discount = 1 / np.log2(np.arange(2, max(cutoffs) + 2))
     ideal = np.concatenate([[0.0], discount.cumsum()])
     values = {}
     for k in cutoffs:
-        top = hits[:, :k]
+        top = hits[:, :k].astype(np.float64)
         values[f"recall@{k}"] = top.sum(axis=1) / positives
         values[f"ndcg@{k}"] = (top * discount[: top.shape[1]]).sum(axis=1) / ideal[np.minimum(positives, k)]
         values[f"hr@{k}"] = top.any(axis=1).astype(np.float64)

@@ -19,7 +19,7 @@ from training.errors import BadConfig
 from training.progress import Reporter
 
 FOLLOWS = 0.5
-"""Rank correlation with the number of likes from which a number is taken for one that only time brings."""
+"""Rank correlation with the number of likes, of either sign, from which a number is taken for one that only time brings."""
 _FEWEST = 20
 """Items that say whether a number follows likes."""
 
@@ -51,7 +51,7 @@ def make_readings(
         labels: a split for each item, of which `warm` ones may be learned from.
 
     Raises:
-        BadConfig: no encoder is left.
+        BadConfig: no encoder is left, or attributes are named and none reads them.
         EncoderError: an encoder cannot be made.
     """
     names = config.encoder_names()
@@ -81,7 +81,7 @@ def choose_attributes(config: TrainConfig, folder: DataFolder, labels: Sequence[
     likes = np.bincount(folder.interactions.items[folder.interactions.positive], minlength=len(folder.items))
     warm = np.array([row for row, label in enumerate(labels) if label == "warm"], np.intp)
     followed = {name: _follow(pairs) for name, pairs in _numbers([folder.items[row] for row in warm], likes[warm]).items()}
-    kept = tuple(name for name in known if followed.get(name, 0.0) < FOLLOWS)
+    kept = tuple(name for name in known if abs(followed.get(name, 0.0)) < FOLLOWS)
     for name in sorted(set(known) - set(kept)):
         reporter.say(
             f"the attribute {name} is not read: it goes with the number of likes ({followed[name]:.2f}), as what only time "
@@ -111,8 +111,8 @@ def _numbers(items: Sequence[CatalogueItem], likes: NDArray[np.int64]) -> dict[s
 
 
 def _follow(pairs: Sequence[tuple[float, int]]) -> float:
-    """How closely numbers go with likes: their rank correlation's size, 0 where few items have a number."""
+    """How closely numbers go with likes: their rank correlation, 0 where few items have a number."""
     numbers, likes = np.array(pairs, np.float64).T
     if len(pairs) < _FEWEST or len(np.unique(numbers)) < 2 or len(np.unique(likes)) < 2:
         return 0.0
-    return abs(float(scipy.stats.spearmanr(numbers, likes).statistic))
+    return float(scipy.stats.spearmanr(numbers, likes).statistic)

@@ -55,7 +55,8 @@ def train(config: TrainConfig, reporter: Reporter) -> Summary:
     Trains a checkpoint and writes it, with a report of bad rows beside it.
 
     Raises:
-        TrainingError, CheckpointExists, EncoderError: each with a sentence; nothing was written, or only the report.
+        DataError, TrainingError, CheckpointExists, EncoderError: each with a sentence; nothing was written, or only the
+            report.
     """
     start = time.monotonic()
     require_free(config.out, overwrite=config.overwrite)

@@ -14,13 +14,13 @@ from model.checkpoint import Checkpoint, make_encoders, make_tower
 from service.settings import Settings
 from service.space import Space
 from tests.conftest import HASHED, ServiceContext
+from tests.fakes import read_truth
 from tests.service.changing import encoder_runs, patch, read
 from tests.service.settling import swap
 from tests.service.swapping import serving
 from tests.service.test_bad_input import assert_problem
 from tests.service.test_items import post
 from training.config import TrainConfig
-from training.data.demo import read_truth
 from training.progress import SilentReporter
 from training.train import train
 

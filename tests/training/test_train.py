@@ -152,6 +152,10 @@ def test_nothing_about_a_cold_item_enters_training(demo_folder: Path, feature_ca
     assert np.array_equal(a.user_embeddings, b.user_embeddings)
     assert np.array_equal(a.item_embeddings, b.item_embeddings)
     assert all(torch.equal(x, y) for x, y in zip(a.mamex.state_dict().values(), b.mamex.state_dict().values(), strict=True))
+    assert np.array_equal(a.prior_user, b.prior_user)
+    measured_there = {"cold_taus"}
+    assert a.fold_in.keys() == b.fold_in.keys()
+    assert all(np.array_equal(a.fold_in[name], b.fold_in[name]) for name in a.fold_in.keys() - measured_there)
 
 
 def _other_words(line: str) -> str:

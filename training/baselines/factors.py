@@ -30,13 +30,13 @@ class Factors:
 
 def svd_factors(likes: sp.csr_array) -> Iterator[tuple[str, Factors]]:
     """The truncated SVD as it is."""
-    yield "svd", _of_teacher(likes, 0.0, 0.0)
+    yield "svd", of_teacher(likes, 0.0, 0.0)
 
 
 def damped_factors(likes: sp.csr_array) -> Iterator[tuple[str, Factors]]:
     """The SVD of likes divided by a power of popularity."""
     for damping, restore in DAMPINGS:
-        yield f"damping {damping}, restored {restore}", _of_teacher(likes, damping, restore)
+        yield f"damping {damping}, restored {restore}", of_teacher(likes, damping, restore)
 
 
 def als_factors(likes: sp.csr_array) -> Iterator[tuple[str, Factors]]:
@@ -72,6 +72,7 @@ def _solve_rows(likes: sp.csr_array, known: FloatArray, confidence: float, regul
     return solved
 
 
-def _of_teacher(likes: sp.csr_array, damping: float, restore: float) -> Factors:
+def of_teacher(likes: sp.csr_array, damping: float, restore: float) -> Factors:
+    """The truncated SVD of damped likes."""
     teacher = fit_teacher(likes, factors=WIDTH, damping=damping, restore=restore)
     return Factors(teacher.users, teacher.items)

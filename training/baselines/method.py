@@ -11,10 +11,6 @@ Tried: TypeAlias = Iterator[tuple[str, Ranker]]
 """Every setting that is tried, in words, and what it came to."""
 
 
-def _one(job: Job) -> int:
-    return 1
-
-
 STANDARD = ("text", "image")
 """The modalities that anybody would start with: the whole text and the picture, an encoder each."""
 
@@ -28,4 +24,4 @@ class Method:
     reads: tuple[str, ...] = STANDARD
     """Its modalities; empty for all that there are."""
     inside: Callable[[Job], int] = lambda job: 1
-    """How many settings each fit chooses among by itself, on the same validation items."""
+    """How many settings each fit chooses among by itself, by whatever it may see."""

@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from model.content import FloatArray
 from model.features import Features
 from training.baselines.content import Content
-from training.baselines.factors import DAMPINGS, WIDTH, Factors, fit_als
+from training.baselines.factors import DAMPINGS, Factors, fit_als, of_teacher
 from training.baselines.method import Tried
 from training.protocols.ranking import by_factors
-from training.recipes.teacher import fit_teacher
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job
 
@@ -45,9 +44,7 @@ def count_weights(job: Job) -> int:
 def _factors(job: Job, name: str) -> Factors:
     if name == "als":
         return fit_als(job.warm.likes, 5.0, 30.0)
-    damping, restore = DAMPINGS[0]
-    teacher = fit_teacher(job.warm.likes, factors=WIDTH, damping=damping, restore=restore)
-    return Factors(teacher.users, teacher.items)
+    return of_teacher(job.warm.likes, *DAMPINGS[0])
 
 
 class _Regression:

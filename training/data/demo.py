@@ -105,12 +105,6 @@ def make_item(item_id: str, at: int, random: Random, *, split: str, part: int = 
     return DemoItem(item_id, pattern, theme, title, text if part != 1 else "", part != 2, split)
 
 
-def read_truth(folder: Path) -> dict[str, dict[str, str]]:
-    """Pattern and theme of each item of a folder that `write_demo` wrote."""
-    with (folder / "truth.csv").open(newline="", encoding="utf-8") as file:
-        return {row["item_id"]: row for row in csv.DictReader(file)}
-
-
 def _write_folder(folder: Path, items: Sequence[DemoItem], users: Sequence[DemoUser], random: Random, per_user: int) -> None:
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     for item in items:

@@ -1,4 +1,7 @@
-"""`cold-only`: who ranks items that nobody has touched best, every method tuned on the same validation items."""
+"""
+`cold-only`: who ranks items that nobody has touched best, every method chosen by the same validation items, and what `thaw`
+tries by itself by the warm ones.
+"""
 
 import time
 from collections.abc import Sequence

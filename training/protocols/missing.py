@@ -29,6 +29,9 @@ def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
     """
     Each kind of content removed from the test items, against the recipe trained without it; and half of the items losing
     one, of the test or of all, against imputing the mean. And against gates that do not know what is missing.
+
+    Raises:
+        BadConfig: the items have one kind of content alone.
     """
     return compare_pairs(trials, _cases, reporter)
 

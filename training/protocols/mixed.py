@@ -26,7 +26,7 @@ from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Trained
 
-HELD_OUT = 0.1
+LIKES_HELD_OUT = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class _Lists:
 def hold_likes_out(likes: sp.csr_array, random: np.random.Generator) -> tuple[sp.csr_array, sp.csr_array]:
     """Each user's likes in two, about a tenth of them in the second; nobody is left without any in the first."""
     users = np.repeat(np.arange(likes.shape[0]), np.diff(likes.indptr))
-    out = random.random(likes.nnz) < HELD_OUT
+    out = random.random(likes.nnz) < LIKES_HELD_OUT
     first = likes.indptr[:-1][np.diff(likes.indptr) > 0]
     out[first] = False
     parts = [sp.csr_array((likes.data[mask], (users[mask], likes.indices[mask])), shape=likes.shape) for mask in (~out, out)]

@@ -21,7 +21,7 @@ from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job, Trained
 
-HELD_OUT = 0.1
+USERS_HELD_OUT = 0.1
 """The share of users that training does not see."""
 COUNTS = (1, 2, 5, 10, 20)
 
@@ -33,7 +33,7 @@ def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
 
 def _cases(trial: Trial) -> Cases:
     warm, random = trial.job.warm, np.random.default_rng([trial.seed, 3])
-    held = np.sort(random.permutation(len(warm.user_ids))[: round(HELD_OUT * len(warm.user_ids))])
+    held = np.sort(random.permutation(len(warm.user_ids))[: round(USERS_HELD_OUT * len(warm.user_ids))])
     others = np.setdiff1d(np.arange(len(warm.user_ids)), held)
     everybody = train_thaw(trial.job, ThawNumbers())
     strangers = train_thaw(_without(trial, others), ThawNumbers())

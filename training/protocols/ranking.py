@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model.content import FloatArray
 from model.features import Features
 from model.ties import tie_key
-from training.metrics import CUTOFFS, best_columns
+from training.metrics import CUTOFFS, best_columns, list_metrics
 
 DEPTH = 80
 """How long the kept lists are: every cutoff still has its items when a bootstrap draws some twice and some never."""
@@ -81,17 +81,8 @@ def liked_of(likes: sp.csr_array, top: NDArray[np.int32]) -> NDArray[np.bool_]:
 
 
 def metrics(ranking: Ranking, cutoffs: Sequence[int] = CUTOFFS) -> dict[str, NDArray[np.float64]]:
-    """Recall, NDCG and HR of each judged user, by name, (N,); defined as in `training.metrics`."""
-    positives = np.diff(ranking.likes.indptr)
-    discount = 1 / np.log2(np.arange(2, max(cutoffs) + 2))
-    ideal = np.concatenate([[0.0], discount.cumsum()])
-    values = {}
-    for k in cutoffs:
-        hits = ranking.liked[:, :k].astype(np.float64)
-        values[f"recall@{k}"] = hits.sum(axis=1) / positives
-        values[f"ndcg@{k}"] = (hits * discount[: hits.shape[1]]).sum(axis=1) / ideal[np.minimum(positives, k)]
-        values[f"hr@{k}"] = hits.any(axis=1).astype(np.float64)
-    return values
+    """Recall, NDCG and HR of each judged user, by name, (N,); see `list_metrics`."""
+    return list_metrics(ranking.liked, np.diff(ranking.likes.indptr), cutoffs)
 
 
 def coverage(ranking: Ranking, k: int = 20) -> float:

@@ -59,14 +59,14 @@ def run_protocol(config: ProtocolConfig, reporter: Reporter) -> list[Any]:
         The protocol's rows, frozen dataclasses of plain values.
 
     Raises:
-        TrainingError, EncoderError: each with a sentence.
+        DataError, TrainingError, EncoderError: each with a sentence.
     """
     arena = open_arena(config, reporter)
     trials = [draw_trial(arena, config.first_seed + at, config.cut, reporter) for at in range(config.seeds)]
-    return list(_run(config, arena, trials, reporter))
+    return list(_run(config, trials, reporter))
 
 
-def _run(config: ProtocolConfig, arena: Arena, trials: list[Trial], reporter: Reporter) -> Sequence[Any]:
+def _run(config: ProtocolConfig, trials: list[Trial], reporter: Reporter) -> Sequence[Any]:
     if config.protocol == "cold-only":
         return cold_only.compare(trials, choose_methods(config.methods), reporter)
     if config.protocol == "missing":

@@ -19,7 +19,7 @@ from training.readings import Reading, choose_attributes
 from training.recipes.trained import Job
 from training.split import draw_labels
 
-HELD_OUT = 0.1
+ITEMS_HELD_OUT = 0.1
 """The share of items that are validation items, and again of those that are test items."""
 
 
@@ -31,7 +31,7 @@ class Arena:
     features: Features
     readings: Mapping[str, Reading]
     chosen: TrainConfig
-    """Which attributes were asked for; the rest as training has it."""
+    """What was asked for: encoders, fields, attributes."""
 
     @property
     def specs(self) -> dict[str, EncoderSpec]:
@@ -89,7 +89,7 @@ def draw_trial(arena: Arena, seed: int, cut: Cut, reporter: Reporter) -> Trial:
     Raises:
         NothingLeft: a part has no like.
     """
-    labels = draw_labels(len(arena.folder.items), seed, HELD_OUT, HELD_OUT)
+    labels = draw_labels(len(arena.folder.items), seed, ITEMS_HELD_OUT, ITEMS_HELD_OUT)
     random = np.random.default_rng([seed, 1])
     warm_rows = np.flatnonzero(np.array(labels) == "warm")
     for row in random.permutation(warm_rows)[round(len(warm_rows) * cut.catalogue) :]:

@@ -18,6 +18,8 @@ from training.recipes.view_kernels import CHUNK, ViewKernels, has_content, see
 
 Real = TypeVar("Real", np.float32, np.float64)
 _JITTER = 1e-6
+_RARITY = 0.25
+"""The power of the inverse document frequency in a term's weight."""
 _SMALLEST_REST = 1e-6
 """Of an item's own share in what is said of it, what is left to the others."""
 
@@ -34,21 +36,18 @@ class Vocabulary:
     """(R,): those that two rows or more have."""
 
 
-def take_vocabulary(encoding: Encoding, kind: Kind, *, limit: int, power: float = 0.25) -> Vocabulary:
+def take_vocabulary(encoding: Encoding, kind: Kind, *, limit: int) -> Vocabulary:
     """
     Places that are not zero in enough rows, the most frequent ones where there are more than the limit.
 
     One row is enough for an attribute, which a shop chose to tell: the next item of a brand is like its first. A word
     that one text alone has is mostly chance.
-
-    Args:
-        power: of the inverse document frequency in the weights.
     """
     places, counts = np.unique(encoding.indices, return_counts=True)
     told = np.flatnonzero(counts >= (1 if kind is Kind.ATTRIBUTES else 2))
     best = np.sort(told[np.argsort(-counts[told], kind="stable")[:limit]])
     rarity = np.log((1 + encoding.shape[0]) / (1 + counts[best]))
-    return Vocabulary(places[best].astype(np.int64), np.maximum(rarity, 1e-3).astype(np.float32) ** power, counts[best] > 1)
+    return Vocabulary(places[best].astype(np.int64), np.maximum(rarity, 1e-3).astype(np.float32) ** _RARITY, counts[best] > 1)
 
 
 @torch.inference_mode()
@@ -100,7 +99,8 @@ class ViewFit:
         (N, K, D): what each expert says of every item, had it learned from all others.
 
         In closed form: without item i the coefficients are `b - g_i (y_i - f_i) / (1 - k_i g_i)`, with b those of all items,
-        k_i the item's kernels and g_i the inner matrix's inverse times k_i.
+        k_i the item's kernels and g_i the inner matrix's inverse times k_i, or, where every item is a landmark, the
+        inverse's row i.
 
         Source: the leave-one-out residual of a linear smoother (Allen, "The Relationship Between Variable Selection and Data
             Augmentation and a Method for Prediction", Technometrics 1974), taken apart by kernels.

@@ -90,6 +90,9 @@ def fit_from_embeddings(likes: sp.csr_array, users: FloatArray, items: FloatArra
 
     Args:
         users, items: (U, D) and (I, D) trained embeddings.
+
+    Raises:
+        Diverged: some are no numbers.
     """
     if not (np.isfinite(users).all() and np.isfinite(items).all()):
         raise Diverged("embeddings")

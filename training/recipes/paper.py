@@ -68,8 +68,11 @@ def train_paper(job: Job, numbers: PaperNumbers) -> Trained:
     """
     Minimises the published loss by Adam over pairs, stopping by cold-validation NDCG@20.
 
-    Source: design, "The recipe `paper`". Ours in it: modality dropout, which the published method lacks
-        together with any treatment of missing modalities.
+    Raises:
+        BadConfig: an encoder's features are sparse.
+
+    Source: Mamex (arXiv 2508.08042). Ours in it: modality dropout, which the published method lacks together with any
+        treatment of missing modalities.
     """
     if any(spec.sparse for spec in job.specs.values()):
         raise BadConfig("paper reads dense features: choose encoders without `lexical` for it")

@@ -48,8 +48,8 @@ def fit_teacher(likes: sp.csr_array, *, factors: int, damping: float, restore: f
         restore: a, the power that items get back after it.
         prior_weight: how much of the mean user each user's taste starts from.
 
-    Source: the design's damped factors; Cremonesi, Koren and Turrin, "Performance of Recommender Algorithms on
-        Top-N Recommendation Tasks", RecSys 2010, for the undamped form (PureSVD).
+    Source: Cremonesi, Koren and Turrin, "Performance of Recommender Algorithms on Top-N Recommendation Tasks", RecSys 2010,
+        for the undamped form (PureSVD); the damping is ours.
     """
     popularity = np.asarray(likes.sum(axis=0), np.float64).ravel() + 1
     damped = likes @ sp.diags_array(popularity**-damping)

@@ -45,7 +45,7 @@ FIRST_WEIGHTS: Mapping[str, float] = MappingProxyType(
 )
 """How much a modality counts in a view of several before they are weighed; 1 for one that is not named here."""
 TOGETHER = "together"
-"""The view that reads all kinds of content at once, of items that have them all."""
+"""The view that reads all kinds of content at once, of an item what it has."""
 
 
 def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
@@ -94,7 +94,8 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
 
 def design_network(job: Job, numbers: ThawNumbers) -> MamexConfig:
     """
-    A view for each kind of content; an expert for each of its modalities.
+    A view of everything where there are several kinds of content, and one for each kind; in each an expert for each of
+    its modalities.
 
     Raises:
         BadConfig: no modality has two warm items to learn from.
