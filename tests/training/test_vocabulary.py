@@ -105,3 +105,12 @@ def test_items_that_are_like_nothing_are_foreseen_as_nothing() -> None:
     assert not view.items.heard().any()
     np.testing.assert_array_equal(view.fit.solve(), 0)
     np.testing.assert_array_equal(view.fit.left_out(), 0)
+
+
+def test_what_items_say_of_themselves_alone_leaves_numbers() -> None:
+    """Where nothing is like anything else and the ridge is next to nothing, an item's own share in it is all there is."""
+    warm = encode(*({"sku": f"s{at}"} for at in range(ITEMS)))
+    _, items = network(warm, Kind.ATTRIBUTES)
+    fitted = ViewFit(ViewKernels(items.mixture, items.encodings, items.landmarks), np.ones((ITEMS, 3), np.float32), 1e-20)
+
+    assert np.isfinite(fitted.left_out()).all()
