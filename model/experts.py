@@ -94,13 +94,18 @@ class VocabularyLens(Lens):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, d) in COO layout to (B, R) dense."""
-        rows = features.indices()[0]
         at, known = self._find(features)
+        rows, at = features.indices()[0][known], at[known]
+        values = features.values()[known] * self.rarity[at]
         dense = torch.zeros(features.shape[0], self.width, device=rows.device)
-        dense[rows[known], at[known]] = features.values()[known] * self.rarity[at[known]]
-        lengths = (dense * self.shared).norm(dim=-1, keepdim=True)
-        lengths = torch.where(lengths > 0, lengths, dense.norm(dim=-1, keepdim=True))
-        return self.weight.sqrt() * dense / lengths.clamp_min(_SHORTEST)
+        dense[rows, at] = self.weight.sqrt() * values / self._lengths(values, rows, at, features.shape[0])[rows]
+        return dense
+
+    def _lengths(self, values: Tensor, rows: Tensor, at: Tensor, count: int) -> Tensor:
+        """(count,) over shared places; over all where a row has none of these. Of the terms alone, which are few."""
+        squares = torch.stack([values**2 * self.shared[at], values**2], dim=1)
+        shared, whole = torch.zeros(count, 2, device=rows.device).index_add(0, rows, squares).unbind(dim=1)
+        return torch.where(shared > 0, shared, whole).sqrt().clamp_min(_SHORTEST)
 
     def knows(self, features: Tensor) -> Tensor:
         """(B, d) in COO layout to (B,) bool."""
