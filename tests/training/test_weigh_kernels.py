@@ -16,15 +16,19 @@ from training.recipes.view_kernels import ViewItems, ViewKernels
 from training.recipes.weigh_kernels import Choice, Foresight, count_tries, weigh_kernels
 
 ITEMS, USERS, KINDS = 120, 90, 6
-START = Choice((1.0, 1.0), 2.0)
+START = Choice((1.0, 1.0), 2.0, 0.0)
+
+
+def like(share: float) -> sp.csr_array:
+    """Each user likes a share of the items of one kind; item n is of kind n modulo the kinds."""
+    random = np.random.default_rng(3)
+    own = (np.arange(USERS)[:, None] % KINDS) == (np.arange(ITEMS)[None] % KINDS)
+    return sp.csr_array((own & (random.random((USERS, ITEMS)) < share)).astype(np.float32))
 
 
 @pytest.fixture
 def likes() -> sp.csr_array:
-    """Each user likes most items of one kind; item n is of kind n modulo the kinds."""
-    random = np.random.default_rng(3)
-    own = (np.arange(USERS)[:, None] % KINDS) == (np.arange(ITEMS)[None] % KINDS)
-    return sp.csr_array((own & (random.random((USERS, ITEMS)) < 0.8)).astype(np.float32))
+    return like(0.8)
 
 
 @pytest.fixture
@@ -52,11 +56,11 @@ def test_what_tells_more_counts_more_and_items_are_ranked_better(teacher: Teache
     items = read(told=1.0)
     foresight, tries = Foresight(items, teacher, likes), []
 
-    choice = weigh_kernels(items, teacher, likes, START, 3, lambda *_: tries.append(1))
+    choice = weigh_kernels(items, teacher, likes, START, 3, lambda *_: tries.append(1), sums=False)
 
     assert choice.weights[0] > 2 * choice.weights[1]
     assert foresight.ndcg(choice) > foresight.ndcg(START) + foresight.margin
-    assert len(tries) == count_tries(2, 3) == 1 + 2 * 3 * 3
+    assert len(tries) == count_tries(2, 3, sums=False) == 1 + 2 * 3 * 3
 
 
 @pytest.mark.parametrize(("gain", "moves"), [(0.9, False), (1.1, True)])
@@ -70,7 +74,7 @@ def test_only_a_gain_beyond_chance_moves_a_weight(
 
     monkeypatch.setattr(Foresight, "ndcg", ndcg)
 
-    choice = weigh_kernels(read(told=1.0), teacher, likes, START, 1, lambda *_: None)
+    choice = weigh_kernels(read(told=1.0), teacher, likes, START, 1, lambda *_: None, sums=False)
 
     assert choice == (START.scaled(1, 1 / 3) if moves else START)
 
@@ -88,15 +92,15 @@ def test_users_judge_items_that_they_have_not_seen(teacher: Teacher, likes: sp.c
 
 
 def test_no_pass_leaves_everything_as_it_is(teacher: Teacher, likes: sp.csr_array) -> None:
-    assert weigh_kernels(read(1.0), teacher, likes, START, 0, lambda *_: None) == START
-    assert count_tries(2, 0) == 0
+    assert weigh_kernels(read(1.0), teacher, likes, START, 0, lambda *_: None, sums=True) == START
+    assert count_tries(2, 0, sums=True) == 0
 
 
 def test_an_item_is_judged_by_what_the_regression_says_without_it(teacher: Teacher, likes: sp.csr_array) -> None:
     """As the fit that is kept leaves items out."""
     items = read(told=1.0)
     targets: FloatArray = np.column_stack([teacher.items, teacher.popularity])
-    choice = Choice((0.5, 2.0), 1.5)
+    choice = Choice((0.5, 2.0), 1.5, 0.0)
     foreseen = Foresight(items, teacher, likes)._foresee(choice)
 
     for lens, weight in zip(items.mixture.plain_lenses(), choice.weights, strict=True):
@@ -115,7 +119,27 @@ def test_a_lens_alone_is_weighed_by_its_ridge(teacher: Teacher, likes: sp.csr_ar
     place_lens(mixture.plain_lenses()[0], both.encodings[0], Kind.TEXT, both.landmarks)
     alone = ViewItems("view", mixture, (0,), both.rows, both.encodings[:1], both.landmarks)
 
-    choice = weigh_kernels(alone, teacher, likes, Choice((1.0,), 2.0), 2, lambda *_: None)
+    choice = weigh_kernels(alone, teacher, likes, Choice((1.0,), 2.0, 0.0), 2, lambda *_: None, sums=False)
 
     assert choice.weights == (1.0,)
-    assert count_tries(1, 2) == 1 + 2 * 2
+    assert count_tries(1, 2, sums=False) == 1 + 2 * 2
+
+
+def test_users_become_plainer_sums_where_few_likes_leave_many_factors_to_chance() -> None:
+    few, start = like(0.3), Choice((1.0, 0.3), 2.0, 0.5)
+    teacher = fit_teacher(few, factors=40, damping=0.3, restore=0.0, prior_weight=0.4)
+    items, tries = read(told=1.0), []
+    foresight = Foresight(items, teacher, few)
+
+    choice = weigh_kernels(items, teacher, few, start, 3, lambda *_: tries.append(1), sums=True)
+
+    assert choice.sums > 2 * start.sums
+    assert foresight.ndcg(choice) > foresight.ndcg(start) + foresight.margin
+    assert len(tries) == count_tries(2, 3, sums=True) == count_tries(2, 3, sums=False) + 2 * 3
+
+
+def test_users_stay_as_they_are_where_likes_tell_their_factors(teacher: Teacher, likes: sp.csr_array) -> None:
+    """As many factors as there are kinds, and most items of a kind are liked."""
+    start = Choice((1.0, 0.3), 2.0, 0.5)
+
+    assert weigh_kernels(read(told=1.0), teacher, likes, start, 3, lambda *_: None, sums=True).sums == start.sums

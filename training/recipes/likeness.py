@@ -17,7 +17,7 @@ from scipy.sparse.linalg import eigsh
 
 from model.content import FloatArray
 from training.recipes.closed_form import add, solve_positive
-from training.recipes.teacher import Teacher, pad
+from training.recipes.teacher import Teacher, median_spread, pad
 from training.recipes.view_kernels import ViewKernels
 
 SMOOTHING = 2.0
@@ -117,7 +117,7 @@ def _join(teacher: Teacher, likes: sp.csr_array, items: FloatArray, step: FloatA
     anchors = np.column_stack([teacher.items + form["centre"], items])
     added = (anchors @ step) * np.exp(-form["rarity"] * teacher.popularity)[:, None]
     users = likes @ added
-    size = weight * _spread(teacher.users, teacher.items) / max(_spread(users, items), _SMALLEST)
+    size = weight * median_spread(teacher.users, teacher.items) / max(median_spread(users, items), _SMALLEST)
     lower = np.column_stack([np.zeros((items.shape[1], own)), step[own:] / max(size, _SMALLEST)])
     centre = items.mean(axis=0)
     return replace(
@@ -133,9 +133,3 @@ def _join(teacher: Teacher, likes: sp.csr_array, items: FloatArray, step: FloatA
             "step": np.vstack([np.column_stack([form["step"], step[:own]]), lower]).astype(np.float32),
         },
     )
-
-
-def _spread(users: FloatArray, items: FloatArray) -> float:
-    """The median over users of the deviation of their scores of items."""
-    covariance = np.atleast_2d(np.cov(items.T, bias=True))
-    return float(np.median(np.sqrt(np.maximum(np.einsum("uf,fg,ug->u", users, covariance, users, optimize=True), 0))))

@@ -1,7 +1,8 @@
 """Users and warm items as factors of what users liked: what content is taught to foresee."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,6 +13,7 @@ from model.content import FloatArray
 
 _LEAST = 1e-3
 """Of a singular value, beside the largest one."""
+_NOTHING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,36 @@ class Teacher:
     """(I, F): a user's row of U is the sum of its items' rows here (`diag(pop^-b) V S^-1`)."""
     closed_form: Mapping[str, FloatArray]
     """What `model.fold_in` needs to do the same from embeddings: `centre`, `step`, `rarity`."""
+    energy: FloatArray
+    """(F,): squared singular values, in such units that users times it have scores as widely spread as users have."""
     beyond: int = 0
     """How many of the F, the last ones, were added to the factorisation's (`training.recipes.likeness`)."""
+
+    def with_sums(self, weight: float) -> Self:
+        """
+        The teacher whose users have something of a plain sum of what they like in them.
+
+        A projection divides each factor of that sum by its energy: it takes what little the likes tell of the weak
+        factors for as sure as what they tell of the strong ones, and is the better the more likes there are.
+
+        Args:
+            weight: how widely scores by the sum are spread, beside those by the projection; 0 changes nothing.
+        """
+        gain = self._gain(weight)
+        step = self.closed_form["step"] * gain
+        return replace(
+            self,
+            users=self.add_sums(self.users, weight),
+            projection=self.projection * gain,
+            closed_form={**self.closed_form, "step": step},
+        )
+
+    def add_sums(self, users: FloatArray, weight: float) -> FloatArray:
+        """(U, F) users of this teacher, made of other likes, perhaps, to those of `with_sums`."""
+        return np.asarray((users - self.prior) * self._gain(weight) + self.prior, np.float32)
+
+    def _gain(self, weight: float) -> FloatArray:
+        return np.asarray(1 + weight * self.energy, np.float32)
 
 
 def fit_teacher(likes: sp.csr_array, *, factors: int, damping: float, restore: float, prior_weight: float = 0.0) -> Teacher:
@@ -73,7 +103,20 @@ def fit_teacher(likes: sp.csr_array, *, factors: int, damping: float, restore: f
             "step": np.diag(pad(steps[None], factors)[0]),
             "rarity": np.array([restore + damping], np.float32),
         },
+        energy=pad(_even_energy(left, items, sizes**2)[None], factors)[0],
     )
+
+
+def _even_energy(users: NDArray[np.float64], items: NDArray[np.float64], energy: NDArray[np.float64]) -> FloatArray:
+    """(F,): energy, times what makes the users' scores of the items as widely spread with it as without, in the median."""
+    even = energy * median_spread(users, items) / max(median_spread(users * energy, items), _NOTHING)
+    return np.asarray(even, np.float32)
+
+
+def median_spread(users: NDArray[np.floating], items: NDArray[np.floating]) -> float:
+    """The median over (U, F) users of the deviation of their scores of (I, F) items."""
+    covariance = np.atleast_2d(np.cov(items.T, bias=True))
+    return float(np.median(np.sqrt(np.maximum(np.einsum("uf,fg,ug->u", users, covariance, users, optimize=True), 0))))
 
 
 def _truncated_svd(matrix: sp.csr_array, factors: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

@@ -60,6 +60,7 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
     mamex = Mamex(design_network(job, numbers)).eval()
     placed = [_place_view(job, mamex, at, numbers, random) for at in range(len(mamex.config.views))]
     choices = _choose_kernels(job, placed, teacher, numbers)
+    teacher = teacher.with_sums(choices[0].sums)
     kernels = [_weigh(items, choice) for items, choice in zip(placed, choices, strict=True)]
     if numbers.beyond:
         beyond = Beyond(numbers.beyond, numbers.likeness_weight, smoothing=SMOOTHING * choices[0].ridge)
@@ -86,6 +87,7 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
                 view.name: {"weights": dict(zip(view.reads, choice.weights, strict=True)), "ridge": choice.ridge}
                 for view, choice in zip(mamex.config.views, choices, strict=True)
             },
+            "chosen_sums": choices[0].sums,
             "popularity_weight": learned.popularity,
         },
         health=mixture_health(mamex, job.warm.features),
@@ -110,7 +112,8 @@ def design_network(job: Job, numbers: ThawNumbers) -> MamexConfig:
 
 def count_settings(job: Job, numbers: ThawNumbers) -> int:
     """How many settings training tries."""
-    return sum(count_tries(len(reads), numbers.passes) for _, reads in _readings(job))
+    readings = _readings(job)
+    return sum(count_tries(len(reads), numbers.passes, sums=not at) for at, (_, reads) in enumerate(readings))
 
 
 def _readings(job: Job) -> list[tuple[str, list[int]]]:
@@ -168,21 +171,21 @@ def _fit_teacher(job: Job, numbers: ThawNumbers) -> Teacher:
 
 
 def _choose_kernels(job: Job, placed: list[ViewItems], teacher: Teacher, numbers: ThawNumbers) -> list[Choice]:
-    """Each view's weights and ridge."""
-    starts = [_start(job, items, numbers) for items in placed]
-    tries = sum(count_tries(len(start.weights), numbers.passes) for start in starts)
+    """Each view's weights and ridge, and the sums that the first one finds."""
+    choices: list[Choice] = []
+    tries = sum(count_tries(len(items.positions), numbers.passes, sums=not at) for at, items in enumerate(placed))
     with job.reporter.step("weighing ways to read", tries) as advance:
-        return [
-            weigh_kernels(items, teacher, job.warm.likes, start, numbers.passes, advance)
-            for items, start in zip(placed, starts, strict=True)
-        ]
+        for items in placed:
+            start = _start(job, items, numbers, choices[0].sums if choices else numbers.sums)
+            choices.append(weigh_kernels(items, teacher, job.warm.likes, start, numbers.passes, advance, sums=not choices))
+    return choices
 
 
-def _start(job: Job, items: ViewItems, numbers: ThawNumbers) -> Choice:
+def _start(job: Job, items: ViewItems, numbers: ThawNumbers, sums: float) -> Choice:
     """Where the weighing of a view begins; a modality by itself counts 1."""
     names = [list(job.specs)[position] for position in items.positions]
     weights = [FIRST_WEIGHTS.get(name, 1.0) if len(names) > 1 else 1.0 for name in names]
-    return Choice(tuple(weights), numbers.ridge)
+    return Choice(tuple(weights), numbers.ridge, sums)
 
 
 def _weigh(items: ViewItems, choice: Choice) -> ViewKernels:

@@ -23,10 +23,14 @@ class ThawNumbers:
     restore: float = 0.0
     prior_weight: float = 0.4
     """How much of the mean user a user's taste starts from."""
+    sums: float = 0.5
+    """
+    How widely users' scores by a plain sum of what they like are spread beside those by its projection, where `passes` begins.
+    """
     ridge: float = 2.0
     """Of every view's regression, where `passes` begins."""
     passes: int = 3
-    """How often ridges, and how much each modality counts in a view, are tried larger and smaller; 0 leaves them alone."""
+    """How often sums, ridges, and how much each modality counts in a view, are tried larger and smaller; 0 leaves them alone."""
     landmarks: int = 3072
     vocabulary: int = 32768
     parts: int = 3
@@ -54,8 +58,8 @@ class ThawNumbers:
             raise BadConfig("thaw needs width, folds and landmarks of 2 or more, parts, users and vocabulary of 1 or more")
         if not 0 <= self.likeness < 1 or self.likeness_weight < 0:
             raise BadConfig("likeness must be 0 or more and less than 1, and likeness_weight 0 or more")
-        if min(self.damping, self.prior_weight) < 0 or self.ridge <= 0:
-            raise BadConfig("damping and prior_weight must be 0 or more, and ridge above 0")
+        if min(self.damping, self.prior_weight, self.sums) < 0 or self.ridge <= 0:
+            raise BadConfig("damping, prior_weight and sums must be 0 or more, and ridge above 0")
         if not 0 <= self.passes <= len(STEPS):
             raise BadConfig(f"passes is {self.passes}: it must lie between 0 and {len(STEPS)}")
         if self.passes and self.ridge < _LEAST_RIDGE:

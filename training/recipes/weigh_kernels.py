@@ -1,6 +1,6 @@
 """
-How much each way to read counts in a view, and how bold the view's regression is: what ranks warm items best, each as
-all the others foresee it.
+How much each way to read counts in a view, how bold the view's regression is, and how much of a plain sum of their likes
+users are: what ranks warm items best, each as all the others foresee it.
 
 No item that is held out from training is looked at, and what is found holds for the catalogue at hand: nothing says
 beforehand that pictures tell little, or that brands tell much.
@@ -24,6 +24,8 @@ from training.recipes.thaw_numbers import STEPS
 from training.recipes.trained import spread_judges
 from training.recipes.view_kernels import ViewItems, ViewKernels, make_folds
 
+RIDGE, SUMS = -1, -2
+"""Places in a choice beside those of its weights."""
 _MARGIN = 0.1
 """NDCG@20 that a setting must be better by, times the root of the number of items: less is chance."""
 _USERS = 1500
@@ -38,28 +40,36 @@ class Choice:
     weights: tuple[float, ...]
     """One a lens."""
     ridge: float
+    sums: float
+    """As `Teacher.with_sums` takes it."""
 
     def scaled(self, place: int, factor: float) -> Self:
-        """One of the weights, or the ridge at place -1, multiplied."""
-        if place < 0:
+        """One of the weights multiplied, or what stands at `RIDGE` or `SUMS`."""
+        if place == RIDGE:
             return replace(self, ridge=self.ridge * factor)
+        if place == SUMS:
+            return replace(self, sums=self.sums * factor)
         weights = (weight * factor if at == place else weight for at, weight in enumerate(self.weights))
         return replace(self, weights=tuple(weights))
 
 
-def count_tries(lenses: int, passes: int) -> int:
+def count_tries(lenses: int, passes: int, *, sums: bool) -> int:
     """How many settings are tried for a view."""
-    return 1 + 2 * passes * len(_places(lenses)) if passes else 0
+    return 1 + 2 * passes * len(_places(lenses, sums)) if passes else 0
 
 
-def weigh_kernels(items: ViewItems, teacher: Teacher, likes: sp.csr_array, start: Choice, passes: int, advance: Step) -> Choice:
+def weigh_kernels(
+    items: ViewItems, teacher: Teacher, likes: sp.csr_array, start: Choice, passes: int, advance: Step, *, sums: bool
+) -> Choice:
     """
-    Goes from one weight to the next, then to the ridge, and takes the larger or the smaller one where it ranks better.
+    Goes from one weight to the next, then to ridge and sums, and takes the larger or the smaller one where it ranks better.
 
     Args:
         items: their lenses have weight 1.
+        teacher: without sums.
         likes: (U, I).
         passes: how often it goes around, each time by smaller steps; 0 stays at the start.
+        sums: whether users' sums are moved, too: they are the same for all views.
     """
     if not passes:
         return start
@@ -67,7 +77,7 @@ def weigh_kernels(items: ViewItems, teacher: Teacher, likes: sp.csr_array, start
     best, top = start, foresight.ndcg(start)
     advance(1)
     for step in STEPS[:passes]:
-        for place in _places(len(start.weights)):
+        for place in _places(len(start.weights), sums):
             for tried in [best.scaled(place, step), best.scaled(place, 1 / step)]:
                 found = foresight.ndcg(tried)
                 best, top = (tried, found) if found > top + foresight.margin else (best, top)
@@ -75,9 +85,9 @@ def weigh_kernels(items: ViewItems, teacher: Teacher, likes: sp.csr_array, start
     return best
 
 
-def _places(lenses: int) -> Sequence[int]:
+def _places(lenses: int, sums: bool) -> Sequence[int]:
     """What is moved: where there is one lens, its ridge says as much as its weight."""
-    return [*(range(lenses) if lenses > 1 else []), -1]
+    return [*(range(lenses) if lenses > 1 else []), RIDGE, *([SUMS] if sums else [])]
 
 
 class Foresight:
@@ -88,6 +98,7 @@ class Foresight:
         self.margin = _MARGIN / np.sqrt(len(rows))
         self._kernels = ViewKernels(items.mixture, items.encodings, items.landmarks).whole(items.landmarks)
         self._targets = np.column_stack([teacher.items, teacher.popularity])[rows]
+        self._teacher = teacher
         self._folds = list(_hold_out(teacher, sp.csr_array(likes[:, rows]), teacher.projection[rows]))
 
     def ndcg(self, choice: Choice) -> float:
@@ -95,8 +106,9 @@ class Foresight:
         foreseen = self._foresee(choice)
         spread = np.atleast_2d(np.cov(foreseen[:, :-1].T, bias=True)).astype(np.float32)
         found = [
-            rank_metrics(place_users(tastes, _POPULARITY, spread), foreseen[held], names, liked, cutoffs=(20,)).values["ndcg@20"]
+            rank_metrics(place_users(moved, _POPULARITY, spread), foreseen[held], names, liked, cutoffs=(20,)).values["ndcg@20"]
             for held, names, tastes, liked in self._folds
+            for moved in [self._teacher.add_sums(tastes, choice.sums)]
         ]
         values = np.concatenate(found)
         return float(values.mean()) if len(values) else 0.0

@@ -1,0 +1,70 @@
+"""Users between the projection of their likes on the factors and the plain sum of them."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from model.content import FloatArray
+from model.fold_in import FoldIn
+from training.recipes.teacher import Teacher, fit_teacher, median_spread
+
+FACTORS = 12
+
+
+@pytest.fixture
+def likes() -> sp.csr_array:
+    random = np.random.default_rng(7)
+    tastes, traits = random.standard_normal((150, 4)), random.standard_normal((90, 4))
+    return sp.csr_array((tastes @ traits.T + random.standard_normal((150, 90)) > 2).astype(np.float32))
+
+
+@pytest.fixture
+def teacher(likes: sp.csr_array) -> Teacher:
+    return fit_teacher(likes, factors=FACTORS, damping=0.3, restore=0.0, prior_weight=0.4)
+
+
+def sums(likes: sp.csr_array, teacher: Teacher) -> FloatArray:
+    """(U, F): the items that each user likes, added up, each as rare as it is."""
+    items = teacher.items + teacher.closed_form["centre"]
+    return np.asarray(likes @ (items * np.exp(-teacher.closed_form["rarity"] * teacher.popularity)[:, None]), np.float32)
+
+
+@pytest.mark.parametrize("weight", [0.5, 4.0])
+def test_what_is_added_is_the_plain_sum_of_likes_spread_as_widely_as_wished(
+    likes: sp.csr_array, teacher: Teacher, weight: float
+) -> None:
+    added = teacher.with_sums(weight).users - teacher.users
+    plain = sums(likes, teacher)
+    size = float((added * plain).sum() / (plain * plain).sum())
+    own = median_spread(teacher.users - teacher.prior, teacher.items)
+
+    np.testing.assert_allclose(added, size * plain, atol=1e-3)
+    assert median_spread(added, teacher.items) == pytest.approx(weight * own, rel=1e-3)
+
+
+def test_no_sums_change_nothing(teacher: Teacher) -> None:
+    same = teacher.with_sums(0.0)
+
+    np.testing.assert_allclose(same.users, teacher.users, atol=1e-6)
+    np.testing.assert_array_equal(same.projection, teacher.projection)
+
+
+def test_users_with_sums_fold_in_as_they_were_trained(likes: sp.csr_array, teacher: Teacher) -> None:
+    """In training by the projection, in serving by the items' embeddings; nobody's likes leave the prior user."""
+    moved = teacher.with_sums(2.0)
+    fold_in = FoldIn({**moved.closed_form, "prior": moved.prior, "popularity": np.ones(1, np.float32)})
+    steps = fold_in.steps(np.column_stack([moved.items, moved.popularity]))
+
+    np.testing.assert_allclose(moved.prior + likes @ moved.projection, moved.users, atol=1e-3)
+    np.testing.assert_allclose(moved.prior + likes @ steps, moved.users, atol=1e-2)
+    np.testing.assert_array_equal(moved.prior, teacher.prior)
+    np.testing.assert_array_equal(moved.items, teacher.items)
+
+
+def test_users_of_other_likes_move_alike(teacher: Teacher) -> None:
+    """As those do who are rebuilt without the likes of held-out items."""
+    others = teacher.users[:10] - teacher.projection[:10]
+
+    np.testing.assert_allclose(
+        teacher.add_sums(others, 3.0), teacher.with_sums(3.0).users[:10] - teacher.with_sums(3.0).projection[:10], atol=1e-4
+    )
