@@ -22,7 +22,6 @@ from service.store.records import StoredItem
 from service.store.snapshot import Snapshot, open_snapshot
 
 NOTE = "export.json"
-_OWN = {"item_id", "title", "text", "image", "split", "has_features"}
 _HEADER = ("user_id", "item_id", "event_type", "value", "timestamp")
 
 
@@ -183,7 +182,7 @@ class _Writer:
             "text": item.text,
             "split": split if held_out else "",
             "has_features": bool(item.features),
-            **{name: value for name, value in item.attributes.items() if name not in _OWN},
+            "attributes": dict(item.attributes),
         }
 
     def _features(self) -> Iterator[KeptFeatures]:

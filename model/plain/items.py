@@ -64,13 +64,21 @@ def _to_item(folder: Path, row: Row, where: str, bad: BadRows) -> CatalogueItem 
     named = f"{where}: {item_id}"
     title, text = read_word(row.get("title")), read_word(row.get("text"))
     image, image_url = _find_image(folder, read_word(row.get("image")), named, bad)
-    attributes = {name: value for name, value in row.items() if name not in _OWN_COLUMNS and _is_scalar(value)}
+    attributes = _read_attributes(row)
     if not title and not text:
         if image is None and not image_url and not row.get("has_features") and not any(map(read_word, attributes.values())):
             bad.drop("no picture, words or attributes", named)
             return None
         bad.remark("blank text", named)
     return CatalogueItem(item_id, title, text, image, read_word(row.get("split")), attributes, image_url)
+
+
+def _read_attributes(row: Row) -> dict[str, Scalar]:
+    """The other columns, and what a record `attributes` holds: by any name, those of the table's own columns too."""
+    columns = {name: value for name, value in row.items() if name not in _OWN_COLUMNS}
+    record = row.get("attributes")
+    found: Row = {**columns, **record} if isinstance(record, Mapping) else columns
+    return {name: value for name, value in found.items() if _is_scalar(value)}
 
 
 def _find_image(folder: Path, name: str, named: str, bad: BadRows) -> tuple[Path | None, str]:

@@ -14,6 +14,8 @@ import pytest
 from pydantic import SecretStr
 
 from model.checkpoint import Checkpoint, load_checkpoint
+from model.plain.bad_rows import BadRows
+from model.plain.items import read_items
 from service.configured import choose_checkpoint
 from service.errors import StoreUnavailable
 from service.export import Exported, ExportRefused, HoldOut, export
@@ -147,6 +149,19 @@ async def test_a_checkpoint_of_an_export_counts_every_event_once(
     for user in users:
         assert_same(after[user], before.list_for(user))
         assert trained[user]
+
+
+async def test_attributes_come_back_whatever_they_are_called(space: Space, settings: Settings, tmp_path: Path) -> None:
+    attributes = {"title": "Ms", "split": "warm", "item_id": 7, "attributes": "some", "price": 12.5, "sold": None}
+    async with ServiceContext(space, settings).client() as client:
+        client.headers["X-API-Key"] = KEY
+        await post(client, [{"item_id": "mug", "title": "Sailboat mug", "attributes": attributes}], [])
+        write(settings, tmp_path / "out")
+
+    (item,) = read_items(tmp_path / "out", BadRows("items"))
+
+    assert (item.item_id, item.title, item.split) == ("mug", "Sailboat mug", "")
+    assert item.attributes == attributes
 
 
 async def test_training_on_an_export_counts_as_likes_what_the_service_does(

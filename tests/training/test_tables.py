@@ -1,6 +1,7 @@
 """Parquet files, and folders of files, read as one CSV is."""
 
 import gzip
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -133,3 +134,18 @@ def test_a_path_that_looks_like_a_pattern_is_one_file(tmp_path: Path) -> None:
     write_parquet(tmp_path / "a/items.parquet", f"{ITEMS} LIMIT 1")
 
     assert len(read_items(tmp_path / "[ab]*", BadRows("items"))) == 2
+
+
+def test_a_record_of_attributes_may_have_names_of_columns(tmp_path: Path) -> None:
+    row = {
+        "item_id": "a",
+        "title": "Mug",
+        "price": 9.5,
+        "attributes": {"title": "Ms", "split": "no", "price": 12.5, "sizes": [1, 2], "sold": None},
+    }
+    (tmp_path / "items.jsonl").write_text(json.dumps(row))
+
+    (item,) = read_items(tmp_path, BadRows("items"))
+
+    assert (item.title, item.split) == ("Mug", "")
+    assert item.attributes == {"title": "Ms", "split": "no", "price": 12.5, "sold": None}
