@@ -15,7 +15,7 @@ count most where the other is missing.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -28,6 +28,7 @@ from model.encoders.spec import EncoderSpec, Kind
 from model.fold_in import FoldIn
 from model.mamex import Mamex
 from training.errors import BadConfig
+from training.progress import SilentReporter
 from training.recipes.closed_form import ViewFit, place_lens, rows_with_any, take_vocabulary
 from training.recipes.episodes import Audience, Episode, FittedView, hold_out, leave_out
 from training.recipes.fold_in_fit import HeldOut, fit_thawing
@@ -112,7 +113,7 @@ def design_network(job: Job, numbers: ThawNumbers) -> MamexConfig:
 
 def count_settings(job: Job, numbers: ThawNumbers) -> int:
     """How many settings training tries."""
-    readings = _readings(job)
+    readings = _readings(replace(job, reporter=SilentReporter()))  # training says what it does not read
     return sum(count_tries(len(reads), numbers.passes, sums=not at) for at, (_, reads) in enumerate(readings))
 
 

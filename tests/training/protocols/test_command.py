@@ -134,6 +134,16 @@ def test_a_method_that_cannot_learn_from_pictures_alone_is_left_out(command: Com
     assert "thaw: one expert is left out: no modality is present" in said
 
 
+@pytest.mark.slow
+def test_what_a_training_does_not_read_is_said_once(command: Command, tmp_path: Path) -> None:
+    folder = shop(tmp_path / "shop", lambda at: {"title": f"word{at % 5} thing{at % 3}"})
+
+    status, _, said = command(f"--data={folder}", "--protocol=cold-only", "--seeds=1", "--methods=thaw")
+
+    assert status == 0, said
+    assert said.count("image is not read: 0 of the warm items have it") == 1
+
+
 def test_nothing_is_removed_from_items_that_have_words_alone(command: Command, tmp_path: Path) -> None:
     folder = shop(tmp_path / "shop", lambda at: {"title": f"word{at % 5} thing{at % 3}"})
 
