@@ -13,8 +13,8 @@ Every recipe leaves arrays of these names in the checkpoint (`fold_in.safetensor
     cold_taus (S,)        what a cold item's score must be helped by for them, in deviations of a user's scores
 
 Source: for SVD factors a user is the projection of its likes on the items' singular vectors (Cremonesi, Koren and
-    Turrin, RecSys 2010), here shrunk towards the prior user and taken from items' embeddings, so that an item that
-    no training saw adds to a user like any other.
+    Turrin, RecSys 2010), here with something of the plain sum of what it likes, shrunk towards the prior user, and
+    taken from items' embeddings, so that an item that no training saw adds to a user like any other.
 """
 
 from collections.abc import Mapping
