@@ -32,7 +32,7 @@ from model.content import FloatArray
 from model.encoders.choose import make_encoder
 from model.encoders.probe import Probes
 from model.encoders.spec import Encoder, hash_file
-from model.errors import CheckpointCorrupt, CheckpointExists, CheckpointFormat, CheckpointMissing
+from model.errors import CheckpointCorrupt, CheckpointExists, CheckpointFormat, CheckpointMissing, CheckpointUnreadable
 from model.item_tower import ItemTower
 from model.mamex import Mamex
 from model.manifest import Manifest
@@ -97,7 +97,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path, *, overwrite: bool = Fal
         The checkpoint with the manifest as written, files' hashes included.
 
     Raises:
-        CheckpointExists: something is at `path` and `overwrite` is not set; it was not touched.
+        CheckpointExists: something is at `path`, and `overwrite` is not set or it is no checkpoint; it was not touched.
     """
     require_free(path, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,10 +118,12 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path, *, overwrite: bool = Fal
 def require_free(path: Path, *, overwrite: bool) -> None:
     """
     Raises:
-        CheckpointExists: something is at `path` and `overwrite` is not set.
+        CheckpointExists: something is at `path`, and `overwrite` is not set or it is no checkpoint.
     """
-    if path.exists() and not overwrite and (not path.is_dir() or any(path.iterdir())):
-        raise CheckpointExists(path)
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not overwrite or not (path / "manifest.json").is_file():
+        raise CheckpointExists(path, overwrite=overwrite)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -129,7 +131,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Reads a checkpoint, after checking the hash of every file.
 
     Raises:
-        CheckpointMissing: there is none.
+        CheckpointMissing, CheckpointUnreadable: there is none, or it cannot be read.
         CheckpointCorrupt: a file is missing or changed.
         CheckpointFormat: a field of the manifest does not fit this version.
     """
@@ -149,9 +151,12 @@ def load_manifest(path: Path) -> Manifest:
     Reads the manifest alone; raises as `load_checkpoint` does.
     """
     try:
-        return Manifest.of_bytes((path / "manifest.json").read_bytes())
+        written = (path / "manifest.json").read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise CheckpointMissing(path) from None
+    except (OSError, ValueError) as error:  # no permission, too long a name, a NUL in it
+        raise CheckpointUnreadable(path, str(error)) from error
+    return Manifest.of_bytes(written)
 
 
 def make_encoders(

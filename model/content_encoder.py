@@ -60,10 +60,12 @@ class ContentEncoder:
 
     def inputs(self, content: Content) -> dict[str, str]:
         """By modality that the item has: the hash of what its encoder reads. Equal hashes, equal features."""
-        read = {
-            name: content.pictures_hash if self.is_picture(name) else _hash(self.written(name, content)) for name in self.encoders
-        }
+        read = {name: self.input(name, content) for name in self.encoders}
         return {name: found for name, found in read.items() if found}
+
+    def input(self, modality: str, content: Content) -> str:
+        """The hash of what one modality's encoder reads; blank where the item has none of it."""
+        return content.pictures_hash if self.is_picture(modality) else _hash(self.written(modality, content))
 
     def prepare(self, content: Content, max_pixels: int = MAX_PIXELS, known: Collection[str] = ()) -> Prepared:
         """
@@ -77,7 +79,8 @@ class ContentEncoder:
             NothingPresent: no picture, word or attribute that an encoder reads.
             UnreadableImage, ImageTooLarge: there is a picture, and it cannot be used.
         """
-        decoded = any(self.is_picture(name) for name in known if name in self.encoders)
+        read = [name for name in self.encoders if self.is_picture(name)]
+        decoded = bool(read) and all(name in known for name in read)
         pictures = () if decoded else tuple(decode_image(picture, max_pixels) for picture in content.pictures)
         prepared = Prepared(
             tuple(() if name in known else self._raws(name, content, pictures) for name in self.encoders), pictures

@@ -150,6 +150,14 @@ class CheckpointCorrupt(CheckpointError):
         super().__init__(f"the checkpoint at {path} is damaged: {file} {reason}")
 
 
+class CheckpointUnreadable(CheckpointError):
+    """There may be a checkpoint, and this process cannot read it."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(f"the checkpoint at {path} cannot be read: {reason}")
+
+
 class CheckpointFormat(CheckpointError):
     """A field of the manifest is not what this version reads."""
 
@@ -161,9 +169,12 @@ class CheckpointFormat(CheckpointError):
 class CheckpointExists(CheckpointError):
     """The path already holds something; it was left as it is."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
         self.path = path
-        super().__init__(f"{path} already exists: choose another --out, or pass --overwrite to replace it")
+        if overwrite:
+            super().__init__(f"{path} holds something, and no checkpoint, which --overwrite leaves alone: choose another --out")
+        else:
+            super().__init__(f"{path} already exists: choose another --out, or pass --overwrite to replace a checkpoint")
 
 
 class EventError(ProjectError):

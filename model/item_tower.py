@@ -79,6 +79,10 @@ class ItemTower:
         """Hashes of what the encoders would read of an item; see `ContentEncoder.inputs`."""
         return self._reader.inputs(content)
 
+    def input(self, modality: str, content: Content) -> str:
+        """The hash of what one of them would read; see `ContentEncoder.input`."""
+        return self._reader.input(modality, content)
+
     def prepare(self, content: Content, max_pixels: int = MAX_PIXELS, known: Collection[str] = ()) -> Prepared:
         """What the encoders will read of an item; see `ContentEncoder.prepare`."""
         return self._reader.prepare(content, max_pixels, known)

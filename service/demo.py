@@ -66,13 +66,15 @@ def train_demo_checkpoint(path: Path) -> None:
     Makes the demo's checkpoint at a path, unless one is there.
 
     Raises:
-        DemoFailed: training went wrong; nothing was written there.
+        DemoFailed: something else is there, or training went wrong; nothing was written there.
     """
     if (path / "manifest.json").exists():
         return
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise DemoFailed(f"{path} holds something that is no checkpoint: nothing is trained there, name another THAW_CHECKPOINT")
     with tempfile.TemporaryDirectory() as folder:
         _train("demo-data", "--out", folder)
-        _train("train", "--data", f"{folder}/catalogue", "--out", str(path), "--overwrite")
+        _train("train", "--data", f"{folder}/catalogue", "--out", str(path))
 
 
 def stop_demo(folder: Path, *, quiet: bool = False) -> None:

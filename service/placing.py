@@ -31,8 +31,9 @@ def read_features(space: Space, items: Sequence[StoredItem]) -> Features:
     """
     Stored features as the space's network reads them.
 
-    Those of another encoder, or of a modality that it does not read, count as missing. Those of attributes are made anew,
-    which costs next to nothing, of the attributes that this space reads.
+    Those of another encoder, of words that the item has no more or of which this space reads other fields, and of a
+    modality that it does not read count as missing. Those of attributes are made anew, which costs next to nothing, of the
+    attributes that this space reads.
     """
     columns = [_column(space, modality, items) for modality in space.tower.fingerprints]
     values = tuple(value for value, _ in columns)
@@ -44,10 +45,15 @@ def _column(space: Space, modality: str, items: Sequence[StoredItem]) -> tuple[E
     spec = space.manifest.specs[modality]
     if spec.kind is Kind.ATTRIBUTES:
         return space.tower.read_attributes(modality, [Content(attributes=item.attributes) for item in items])
-    rows = [_data(item, modality, spec.fingerprint) for item in items]
+    rows = [_data(space, item, modality) for item in items]
     return rows_of_bytes(rows, spec.dim, sparse=spec.sparse), [data is not None for data in rows]
 
 
-def _data(item: StoredItem, modality: str, fingerprint: str) -> bytes | None:
-    kept = item.features.get(modality)
-    return kept.data if kept is not None and kept.fingerprint == fingerprint else None
+def _data(space: Space, item: StoredItem, modality: str) -> bytes | None:
+    kept, spec = item.features.get(modality), space.manifest.specs[modality]
+    if kept is None or kept.fingerprint != spec.fingerprint:
+        return None
+    if spec.kind is Kind.TEXT and kept.input:  # stores of before did not keep it
+        words = Content(item.title, item.text, None, item.attributes)
+        return kept.data if kept.input == space.tower.input(modality, words) else None
+    return kept.data

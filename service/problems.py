@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from model.errors import ProjectError
 from service.errors import InvalidField, MalformedBody, problem_of
@@ -75,6 +76,11 @@ def add_handlers(app: FastAPI) -> None:
         kind = {404: "no-such-path", 405: "method-not-allowed"}.get(error.status_code, "http-error")
         headers = dict(error.headers or {})
         return problem_response(error.status_code, kind, str(error.detail), str(error.detail), headers=headers)
+
+    @app.exception_handler(ClientDisconnect)
+    async def on_gone(_request: Request, _error: ClientDisconnect) -> Response:
+        _log.info("the client left before its body was read")
+        return problem_response(400, "client-left", "The client left", "the connection ended before the body did")
 
     @app.exception_handler(Exception)
     async def on_unforeseen(_request: Request, error: Exception) -> Response:

@@ -36,7 +36,8 @@ class RedisUserCache:
                 socket_connect_timeout=timeout_seconds,
                 retry=Retry(NoBackoff(), 0),
             )
-        except ValueError as error:
+            pool.make_connection()  # type: ignore[no-untyped-call] # connects to nothing, and refuses what no connection takes
+        except (ValueError, TypeError) as error:
             raise SettingsError(f"THAW_REDIS_URL cannot be read: {error}") from error  # it may hold a password
         self._redis = Redis.from_pool(pool)  # closing it closes the pool
         self._resting_until = 0.0

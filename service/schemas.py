@@ -26,10 +26,13 @@ def check_id(value: str) -> str:
     An id as it is.
 
     Raises:
-        ValueError: empty, over 256 bytes of UTF-8, with a control character, or `.` or `..`, which URLs swallow.
+        ValueError: empty, over 256 bytes of UTF-8, with a control character, with blanks around it, which tables lose, or `.`
+            or `..`, which URLs swallow.
     """
     if not value or value in (".", ".."):
         raise ValueError("an id must not be empty, . or ..")
+    if value != value.strip():
+        raise ValueError("an id must not begin or end with blanks")
     if _CONTROLS.search(value):
         raise ValueError("an id must not hold control characters")
     if len(value) > MAX_ID_BYTES or len(value.encode()) > MAX_ID_BYTES:
@@ -145,7 +148,7 @@ class ItemBody(Body):
 
     model_config = ConfigDict(str_max_length=2**26)
 
-    item_id: Id = Field(description="Your id of it: 1 to 256 bytes of UTF-8, no control characters.", examples=["mug-17"])
+    item_id: Id = Field(description="Your id of it: 1 to 256 bytes of UTF-8, no control characters, no blanks around it.", examples=["mug-17"])
     title: Words = Field("", max_length=1000, description="Its name.", examples=["Sailboat mug"])
     text: Words = Field("", max_length=100_000, description="What is said of it.", examples=["Rope, canvas and salt wind."])
     image_base64: Base64File | None = Field(None, description="Its picture, a JPEG, PNG or WebP file in base64.")

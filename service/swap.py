@@ -71,7 +71,7 @@ class Swapper:
 
         Raises:
             SwapRunning: another swap goes on.
-            CheckpointMissing, CheckpointFormat: there is none at the path; nothing was begun.
+            CheckpointMissing, CheckpointUnreadable, CheckpointFormat: there is none at the path; nothing was begun.
         """
         manifest = await asyncio.to_thread(load_manifest, path)
         if self.progress.is_running:

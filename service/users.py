@@ -119,7 +119,7 @@ class Users:
         self._metrics.user_cache.labels("miss" if vector is None else "hit").inc()
         if vector is None:
             number, vector = await self._computed(user_id, number)
-        if missed:
+        if missed and self._is_current(user_id, number):
             self._remember(missed, user_id, pack_user(self._space.version, number, vector))
         return vector
 
@@ -130,6 +130,10 @@ class Users:
             return folded
         trained = self._trained(user_id)
         return 0, self._space.prior_user if trained is None else trained
+
+    def _is_current(self, user_id: str, number: int) -> bool:
+        """Whether what was computed for an event number still holds: nothing of an erased user is kept."""
+        return self._ledger.number(user_id) == number and (number > 0 or not self._ledger.is_erased(user_id))
 
     def _remember(self, caches: Sequence[UserCache], user_id: str, value: bytes) -> None:
         """Writes in the background: a request waits for one round trip to a cache, not for two."""

@@ -120,10 +120,9 @@ def _status(event: NewEvent, kept: set[str], gone: set[str], erased: Mapping[str
 
 def _erase(connection: sa.Connection, user_id: str) -> Erased:
     now, table = time.time(), events_table
-    ahead = sa.select(table.c.event_id).where(table.c.user_id == user_id, table.c.timestamp > now)
-    fast = connection.execute(ahead).scalars().all()
-    if new := set(fast) - _erased_events(connection, fast):
-        connection.execute(sa.insert(erased_events_table), [{"event": hash_words(event_id)} for event_id in new])
+    gone = connection.execute(sa.select(table.c.event_id).where(table.c.user_id == user_id)).scalars().all()
+    if new := set(gone) - _erased_events(connection, gone):
+        connection.execute(sa.insert(erased_events_table), [{"event": hashed} for hashed in set(map(hash_words, new))])
     connection.execute(sa.delete(table).where(table.c.user_id == user_id))
     connection.execute(sa.delete(erasures_table).where(erasures_table.c.user_id == user_id))
     connection.execute(sa.insert(erasures_table).values(user_id=user_id, erased_at=now))
@@ -194,7 +193,7 @@ def _kept_ids(connection: sa.Connection, event_ids: Sequence[str]) -> set[str]:
 
 
 def _erased_events(connection: sa.Connection, event_ids: Sequence[str]) -> set[str]:
-    """Those of some events that went with their user, and whose timestamps were ahead."""
+    """Those of some events that went with their user."""
     hashes = {hash_words(event_id): event_id for event_id in event_ids}
     found: set[str] = set()
     for some in _chunks(hashes, _AT_ONCE):

@@ -72,7 +72,10 @@ erasures_table = sa.Table(
 erased_events_table = sa.Table(
     "erased_events", metadata, sa.Column("event", sa.BigInteger, primary_key=True, autoincrement=False, comment="hash of its id")
 )
-"""Those whose timestamps lay ahead of their user's erasure: by time alone they would come back when they are sent again."""
+"""
+Those that went with their user. By time alone some would come back when they are sent again: a clock ran ahead, or an event
+names no time, and each time that it is sent it happens anew.
+"""
 
 
 _DATES = ("created_at", "updated_at", "published_at", "expires_at")

@@ -56,6 +56,20 @@ def test_overwriting_leaves_only_the_new_one(checkpoint: Checkpoint, tmp_path: P
     assert {path.name for path in (tmp_path / "one").iterdir()} == FILES | {"manifest.json"}
 
 
+@pytest.mark.parametrize("name", ["1/manifest.json", "thesis.txt"])
+def test_what_is_no_checkpoint_is_never_replaced(checkpoint: Checkpoint, tmp_path: Path, name: str) -> None:
+    """A folder of checkpoints, or of anything else, that somebody names by mistake."""
+    kept = tmp_path / "shelf" / name
+    kept.parent.mkdir(parents=True)
+    kept.write_text("mine")
+
+    with pytest.raises(CheckpointExists, match="no checkpoint"):
+        save_checkpoint(checkpoint, tmp_path / "shelf", overwrite=True)
+
+    assert kept.read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["shelf"]
+
+
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_a_flipped_byte_is_found(copy: Path, name: str) -> None:
     data = bytearray((copy / name).read_bytes())

@@ -118,6 +118,16 @@ def test_what_is_known_is_not_prepared() -> None:
     assert reader.prepare(Content(), known={"image"}).is_empty
 
 
+def test_a_second_picture_encoder_reads_a_picture_that_the_first_one_knows() -> None:
+    encoders = {"image": make_encoder("hash-image:8"), "clip": make_encoder("hash-image:16")}
+    reader = ContentEncoder(encoders, {"image": (), "clip": ()})
+
+    prepared = reader.prepare(Content("", "", draw_jpeg()), known={"image"})
+
+    assert [len(raws) for raws in prepared.raws] == [0, 1]
+    assert reader.prepare(Content("", "", b"not even a picture"), known={"image", "clip"}).is_empty
+
+
 def test_an_item_with_nothing_is_refused() -> None:
     reader = ContentEncoder({"text": make_encoder("hash-text:8")}, FIELDS)
 

@@ -65,7 +65,7 @@ async def test_a_bad_item_is_refused(client: httpx.AsyncClient, content: dict[st
     assert_problem(await client.post("/items", json={"item_id": "there", **content}), 422, field)
 
 
-@pytest.mark.parametrize("item_id", ["", "a\nb", "a\x00b", "\x7f", "x" * 257, "ü" * 129, ".", "..", 7, None])
+@pytest.mark.parametrize("item_id", ["", "a\nb", "a\x00b", "\x7f", "x" * 257, "ü" * 129, ".", "..", "a ", "\u3000a", 7, None])
 async def test_a_bad_id_is_refused(client: httpx.AsyncClient, item_id: object) -> None:
     assert_problem(await client.post("/items", json={"item_id": item_id, "title": "x"}), 422, "item_id")
 

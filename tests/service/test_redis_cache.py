@@ -111,6 +111,9 @@ async def test_a_silent_redis_costs_no_more_than_its_timeout(service: ClientMake
     assert elapsed < 5  # without the rest after a failure and the short timeout it would hang for minutes
 
 
-def test_a_url_that_is_none_stops_the_start() -> None:
+@pytest.mark.parametrize(
+    "url", ["localhost:6379", "redis://localhost:6379/0?ssl_cert_reqs=none", "redis://localhost/0?no=option"]
+)
+def test_a_url_that_is_none_stops_the_start(url: str) -> None:
     with pytest.raises(SettingsError, match="THAW_REDIS_URL"):
-        RedisUserCache("localhost:6379", timeout_seconds=1)
+        RedisUserCache(url, timeout_seconds=1)

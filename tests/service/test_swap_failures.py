@@ -100,6 +100,15 @@ async def test_where_there_is_no_checkpoint_nothing_is_begun(space: Space, setti
     assert (said["space"], said["swap"]["state"]) == (space.version, "idle")
 
 
+@pytest.mark.parametrize("name", ["a\0b", "x" * 300])
+async def test_a_path_that_no_disk_has_is_refused(space: Space, settings: Settings, name: str) -> None:
+    async with serving(space, settings) as client:
+        answer = await client.post("/admin/model", json={"checkpoint": f"/tmp/{name}"})
+
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:thaw:problem:checkpoint-refused")
+    assert "cannot be read" in answer.json()["detail"]
+
+
 async def test_a_second_swap_is_refused_while_one_goes_on(
     space: Space, other: Checkpoint, other_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

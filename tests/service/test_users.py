@@ -1,5 +1,6 @@
 """`/users` over HTTP: what is held of a user, and its erasure."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -102,6 +103,37 @@ async def test_caches_hold_nothing_of_an_erased_user(service: ClientMaker, redis
     assert held[1] is not None
 
 
+class HeldCache(LocalUserCache):
+    """Answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(10)
+        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def get(self, user_id: str) -> bytes | None:
+        self.reached.set()
+        await self.go_on.wait()
+        return await super().get(user_id)
+
+
+@pytest.mark.parametrize("user_id", [USER, "stranger"])
+async def test_a_list_that_was_asked_for_before_an_erasure_leaves_nothing_in_a_cache(service: ClientMaker, user_id: str) -> None:
+    cache = HeldCache()
+    async with service().client() as client:
+        await post_items(client, "a")
+        await send(client, event("e1", user_id, "a"))
+        users = running(client).users
+        users._caches = [cache]
+        asked = asyncio.create_task(client.get(f"/recommend/{user_id}"))
+        await cache.reached.wait()
+        assert (await client.delete(f"/users/{user_id}")).status_code == 204
+        cache.go_on.set()
+        assert (await asked).status_code == 200
+        await asyncio.gather(*users._writes)
+
+        assert await cache.get(user_id) is None
+
+
 async def test_a_dropped_value_is_gone() -> None:
     cache = LocalUserCache(2)
     await cache.put("a", b"1")
@@ -126,6 +158,18 @@ async def test_what_a_fast_clock_sent_does_not_come_back_after_an_erasure(client
 
     said = [answer["events"][0]["status"] for answer in (first, again, once_more, back)]
     assert said == ["accepted", "erased", "erased", "accepted"]  # a later deed makes the user known again
+    assert (await client.get("/users/erin")).json()["events"] == 1
+
+
+async def test_what_names_no_time_does_not_come_back_after_an_erasure_either(client: httpx.AsyncClient) -> None:
+    """Each time that it is sent it happens now."""
+    event = {"event_id": "order-7", "user_id": "erin", "item_id": "a", "event_type": "purchase"}
+    first = (await client.post("/events", json=event)).json()
+    await client.delete("/users/erin")
+    again = (await client.post("/events", json=event)).json()
+    back = (await client.post("/events", json={**event, "event_id": "order-8"})).json()
+
+    assert [answer["events"][0]["status"] for answer in (first, again, back)] == ["accepted", "erased", "accepted"]
     assert (await client.get("/users/erin")).json()["events"] == 1
 
 
