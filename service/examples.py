@@ -4,11 +4,11 @@ from typing import Any
 
 PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     "item_id": {
-        "description": "Your id of an item: 1 to 256 bytes of UTF-8, no control characters, no blanks around it; percent-encoded in a path.",
+        "description": "Your id of an item: up to 256 bytes, no control characters or outer blanks; percent-encoded in a path.",
         "example": "mug-17",
     },
     "user_id": {
-        "description": "Your id of a user: 1 to 256 bytes of UTF-8, no control characters, no blanks around it; percent-encoded in a path.",
+        "description": "Your id of a user: up to 256 bytes, no control characters or outer blanks; percent-encoded in a path.",
         "example": "words-sailing-01",
     },
 }

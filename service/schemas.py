@@ -148,7 +148,7 @@ class ItemBody(Body):
 
     model_config = ConfigDict(str_max_length=2**26)
 
-    item_id: Id = Field(description="Your id of it: 1 to 256 bytes of UTF-8, no control characters, no blanks around it.", examples=["mug-17"])
+    item_id: Id = Field(description="Your id of it: up to 256 bytes, no control characters or outer blanks.", examples=["mug-17"])
     title: Words = Field("", max_length=1000, description="Its name.", examples=["Sailboat mug"])
     text: Words = Field("", max_length=100_000, description="What is said of it.", examples=["Rope, canvas and salt wind."])
     image_base64: Base64File | None = Field(None, description="Its picture, a JPEG, PNG or WebP file in base64.")
