@@ -23,6 +23,7 @@ JSON, FORM, NDJSON, MERGE_PATCH = (
     "application/x-ndjson",
     "application/merge-patch+json",
 )
+_DATES = frozenset({"published_at", "expires_at"})
 _FORM_FIELDS = {"item_id", "title", "text", "attributes", "published_at", "expires_at", "image_url", "image"}
 _OFF_LOOP_BYTES = 2**18  # a larger body is parsed by a thread: the event loop has others to answer
 BodyModel = TypeVar("BodyModel", bound=BaseModel)
@@ -164,4 +165,7 @@ def _to_item(fields: object, files: tuple[bytes, ...]) -> NewItem:
     pictures, urls = (*files, *body.pictures()), body.urls()
     if len(pictures) + len(urls) > MAX_PICTURES:
         raise InvalidField("image", f"an item has at most {MAX_PICTURES} pictures, this one {len(pictures) + len(urls)}")
-    return NewItem(body.item_id, body.title, body.text, pictures, body.attributes, urls, body.published_at, body.expires_at)
+    unnamed = _DATES - body.model_fields_set
+    return NewItem(
+        body.item_id, body.title, body.text, pictures, body.attributes, urls, body.published_at, body.expires_at, unnamed
+    )

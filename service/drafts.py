@@ -1,7 +1,7 @@
 """What is to be written of an item, and what of its content was encoded before."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from model.encoders.thumbnail import make_thumbnail
 from service.errors import InvalidField
 from service.schemas import check_attributes
 from service.space import Space
-from service.store.records import StoredFeatures, StoredItem
+from service.store.records import HIDING, StoredFeatures, StoredItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class NewItem:
     """Pictures that are still to be fetched."""
     published_at: float | None = None
     expires_at: float | None = None
+    unnamed: Set[str] = frozenset()
+    """Which of its dates nobody named: what is known of them stays, as a hidden item stays hidden."""
 
     def content(self, fetched: tuple[bytes, ...] = ()) -> Content:
         """What encoders read of it, with the pictures that its URLs gave."""
@@ -60,6 +62,8 @@ class Draft:
     thumbnail: bytes | None = None
     base: StoredItem | None = None
     """What it was built on: it may be written only in place of this. None: whatever there is."""
+    keeps: Set[str] = frozenset()
+    """What of an item that is there when it is written stays: what the post did not name."""
     may_be_unplaced: bool = False
     """Whether it may be written although the network cannot read its features: it was so before."""
 
@@ -86,12 +90,14 @@ def draft_posted(space: Space, new: NewItem, content: Content, known: StoredItem
         kept,
         hidden=known is not None and known.hidden,
         hidden_reason="" if known is None else known.hidden_reason,
-        published_at=new.published_at,
-        expires_at=new.expires_at,
+        published_at=known.published_at if known is not None and "published_at" in new.unnamed else new.published_at,
+        expires_at=known.expires_at if known is not None and "expires_at" in new.unnamed else new.expires_at,
         pictures=content.pictures_hash,
     )
     thumbnail = make_thumbnail(prepared.pictures[0]) if prepared.pictures else None
-    return _keep_embedding(space, Draft(space, item, prepared, inputs, thumbnail, known if kept else None), known)
+    return _keep_embedding(
+        space, Draft(space, item, prepared, inputs, thumbnail, known if kept else None, HIDING | new.unnamed), known
+    )
 
 
 def draft_changed(space: Space, changes: ItemChanges, known: StoredItem) -> Draft:

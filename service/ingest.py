@@ -142,7 +142,8 @@ class Ingestor:
             if known is not None and not draft.says_more_than(known):
                 return Put(known, created=False)
             guard = condition if draft.base is None else Precondition(frozenset({draft.base.revision}))
-            writing = Writing(guard, draft.thumbnail, space.version, sets_hidden=draft.base is not None)
+            keeps = draft.keeps if draft.base is None else frozenset()  # on a base the draft holds what stays
+            writing = Writing(guard, draft.thumbnail, space.version, keeps)
             try:
                 return await self._commit(await self._encode(draft), writing, received)
             except SpaceChanged:

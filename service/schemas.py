@@ -167,9 +167,11 @@ class ItemBody(Body):
         examples=[{"price": 12.5}],
     )
     published_at: Moment | None = Field(
-        None, description="When it came out, RFC 3339 with its zone.", examples=["2026-11-23T18:00:00Z"]
+        None,
+        description="When it came out, RFC 3339 with its zone; null forgets it, and where it is not named it stays.",
+        examples=["2026-11-23T18:00:00Z"],
     )
-    expires_at: Moment | None = Field(None, description="From when on no list has it any more, RFC 3339 with its zone.")
+    expires_at: Moment | None = Field(None, description="From when on no list has it any more, RFC 3339 with its zone; likewise.")
 
     def pictures(self) -> tuple[bytes, ...]:
         """The files that came with it."""

@@ -1,6 +1,6 @@
 """What the store keeps of an item, and what it tells of a change; plain values, no database."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -65,6 +65,9 @@ class StoredItem:
         return not self.hidden and (self.expires_at is None or now < self.expires_at)
 
 
+HIDING = frozenset({"hidden", "hidden_reason"})
+
+
 @dataclass(frozen=True, slots=True)
 class Writing:
     """How an item is written: what goes with it, and on what condition."""
@@ -74,8 +77,8 @@ class Writing:
     """A JPEG file; None: the one that is there stays if it is of the item's pictures."""
     space: str | None = None
     """The space that the item was embedded in: it must be the one that serves. None: whatever serves."""
-    sets_hidden: bool = False
-    """Whether the item's `hidden` is written; else one that is there stays as hidden or shown as it was."""
+    keeps: Set[str] = HIDING
+    """The fields of an item that is there which stay as they are, whatever is written."""
 
 
 @dataclass(frozen=True, slots=True)

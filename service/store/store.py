@@ -257,8 +257,8 @@ class Store:
         self._change += 1
         now = time.time()
         written = replace(item, created_at=now if known is None else known.created_at, updated_at=now, change=self._change)
-        if known is not None and not writing.sets_hidden:
-            written = replace(written, hidden=known.hidden, hidden_reason=known.hidden_reason)
+        if known is not None:
+            written = replace(written, **{name: getattr(known, name) for name in writing.keeps})
         tables.write_item(connection, written, writing.thumbnail, known)
         return Put(written, created=known is None)
 

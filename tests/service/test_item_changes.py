@@ -85,6 +85,22 @@ async def test_a_hidden_item_stays_hidden_when_posted_again_and_after_a_restart(
         assert await listed(client) == ["a"]
 
 
+@pytest.mark.parametrize("words", [FULL, {"title": "Other words"}])
+async def test_dates_that_a_post_does_not_name_stay(client: httpx.AsyncClient, words: dict[str, str]) -> None:
+    """As nightly posts of a catalogue that knows nothing of dates do not name them; null forgets one."""
+    await post(client, item_id="a", **FULL)
+    await patch(client, "a", expires_at="2020-01-01T00:00:00Z", published_at="2019-01-01T00:00:00Z")
+
+    again = (await post(client, item_id="a", **words)).json()
+    unseen = await listed(client)
+    forgotten = (await post(client, item_id="a", **words, expires_at=None)).json()
+
+    assert (again["expires_at"], again["published_at"]) == ("2020-01-01T00:00:00.000+00:00", "2019-01-01T00:00:00.000+00:00")
+    assert unseen == []
+    assert (forgotten["expires_at"], forgotten["published_at"]) == (None, "2019-01-01T00:00:00.000+00:00")
+    assert await listed(client) == ["a"]
+
+
 async def test_an_item_leaves_the_lists_at_the_moment_it_expires(service: ClientMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a write: the clock alone decides, before a restart and after it."""
     now = datetime.now(UTC).timestamp()

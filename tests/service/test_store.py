@@ -161,7 +161,7 @@ def test_an_item_stays_hidden_until_a_write_says_otherwise(store: Store) -> None
     store.put(hidden).result(10)
 
     kept = written(store.put(item("a", "second")).result(10))
-    shown = written(store.put(item("a"), Writing(sets_hidden=True)).result(10))
+    shown = written(store.put(item("a"), Writing(keeps=frozenset())).result(10))
 
     assert (kept.title, kept.hidden, kept.hidden_reason) == ("second", True, "recalled")
     assert (shown.hidden, shown.hidden_reason) == (False, "")
