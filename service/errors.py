@@ -13,6 +13,7 @@ ProjectError (model/errors.py)
     ├── AccessError               the caller may not do this
     │   ├── UnknownKey                no API key came, or none that is known
     │   ├── NotAllowed                the key's right is too low
+    │   ├── ForeignPage               a page of another host, and no key to tell friends by
     │   └── AdminOff                  no admin key is set
     ├── UnknownItem, UnknownUser  nothing is held under this id
     ├── NoThumbnail               the item has no picture
@@ -120,6 +121,13 @@ class NotAllowed(AccessError):
     def __init__(self, *, needed: str, held: str) -> None:
         self.needed, self.held = needed, held
         super().__init__(f"this call needs a key with the right to {needed}, and the one that came may only {held}")
+
+
+class ForeignPage(AccessError):
+    """A browser sent this for a page of another host, and there is no API key that would tell whether it may."""
+
+    def __init__(self) -> None:
+        super().__init__("a page of another host changes nothing here while there is no API key: set THAW_WRITE_KEYS")
 
 
 class AdminOff(AccessError):
@@ -264,6 +272,7 @@ PROBLEMS: dict[type[ProjectError], Problem] = {
     BodyTooSlow: Problem(408, "body-too-slow", "The body came too slowly"),
     UnknownKey: Problem(401, "unknown-key", "An API key is needed"),
     NotAllowed: Problem(403, "not-allowed", "The API key's right is too low"),
+    ForeignPage: Problem(403, "foreign-page", "A page of another host may not change anything"),
     AdminOff: Problem(403, "admin-off", "Admin calls are switched off"),
     AccessError: Problem(403, "not-allowed", "The API key's right is too low"),
     UnknownItem: Problem(404, "unknown-item", "No such item"),

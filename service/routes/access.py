@@ -8,6 +8,7 @@ that needs more declares that beside it: `dependencies=[Depends(require(Right.AD
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from service.errors import ForeignPage
 from service.keys import Keys, Right
 
 _READING = ("GET", "HEAD", "OPTIONS")
@@ -26,9 +27,11 @@ class Needs:
     async def __call__(self, request: Request) -> None:
         """
         Raises:
-            AdminOff, UnknownKey, NotAllowed: it may not be done.
+            AdminOff, UnknownKey, NotAllowed, ForeignPage: it may not be done.
         """
         keys_of(request).require(self.right_for(request.method), sent_key(request))
+        if keys_of(request).is_open and request.method not in _READING:
+            _refuse_foreign_page(request)
 
 
 class NeedsForMetrics(Needs):
@@ -47,6 +50,13 @@ def require(right: Right, *, to_change: Right | None = None) -> Needs:
         to_change: what methods other than GET need; the same when not given.
     """
     return Needs(right, to_change)
+
+
+def _refuse_foreign_page(request: Request) -> None:
+    """A browser sends forms for any page to any host, and says which page it was: no key keeps that one out."""
+    origin = request.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+        raise ForeignPage
 
 
 def keys_of(request: Request) -> Keys:

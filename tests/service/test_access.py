@@ -17,6 +17,7 @@ from service.running import Service
 from service.serve import check_access, say_access
 from service.settings import Settings
 from tests.conftest import ClientMaker
+from tests.fakes import draw_jpeg
 
 READ, WRITE, ADMIN = "read-key-of-the-test", "write-key-of-the-test", "admin-key-of-the-test"
 KEYS = {"read_keys": SecretStr(READ), "write_keys": SecretStr(WRITE), "admin_keys": SecretStr(ADMIN)}
@@ -222,3 +223,29 @@ async def test_the_client_sends_the_key_of_its_environment(monkeypatch: pytest.M
             client.ready()
 
     assert sent == [f"Bearer {READ}", f"Bearer {WRITE}", None]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("http://evil.example", 403), ("null", 403), ("http://thaw:99", 403), ("http://[", 403), ("http://thaw", 201), (None, 201)],
+)
+async def test_without_keys_no_page_of_another_host_changes_anything(
+    service: ClientMaker, origin: str | None, status: int
+) -> None:
+    """A form needs no leave of the host that it is sent to."""
+    headers = {} if origin is None else {"Origin": origin}
+    async with service().client() as client:
+        answer = await client.post("/items", data=ITEM, files={"image": ("a.jpg", draw_jpeg())}, headers=headers)
+        seen = await client.get("/items", headers=headers)
+
+    assert (answer.status_code, seen.status_code) == (status, 200)
+    assert len(seen.json()["items"]) == (status == 201)
+
+
+@pytest.mark.anyio
+async def test_with_a_key_pages_of_other_hosts_may_do_what_the_key_may(service: ClientMaker) -> None:
+    async with service(**KEYS).client() as client:
+        answer = await client.post("/items", json=ITEM, headers={"Origin": "http://shop.example", **bearer(WRITE)})
+
+    assert answer.status_code == 201
