@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from model.plain.kept_features import FolderFeatures
 from training.config import TrainConfig
 from training.data.plain import read_folder
 from training.features import encode_items, open_cache
@@ -30,15 +31,14 @@ def main() -> None:
     folder = read_folder(options.data)
     print(f"| recipe | {' | '.join(SHOWN)} | training |\n|---|{'---|' * (len(SHOWN) + 1)}")
     for recipe in options.recipe or ["thaw", "paper"]:
-        config = TrainConfig(options.data, Path(), recipe)
-        readings = make_readings(config, folder, split_labels(folder, config), "cpu", ConsoleReporter())
-        with open_cache(None) as cache:
-            features = encode_items(folder.items, make_reader(readings), cache, folder.bad_items, ConsoleReporter())
         numbers = dict(pair.partition(".")[2].split("=", 1) for pair in options.set or [] if pair.startswith(f"{recipe}."))
         found = []
         start = time.monotonic()
         for seed in options.split_seed or [None]:
             config = TrainConfig(options.data, Path(), recipe, split_seed=seed, numbers=numbers)
+            readings = make_readings(config, folder, split_labels(folder, config), "cpu", ConsoleReporter())
+            with open_cache(None) as cache, FolderFeatures(options.data) as kept:
+                features = encode_items(folder.items, make_reader(readings), cache, folder.bad_items, ConsoleReporter(), kept)
             found.append(train_on(folder, features, readings, config, SilentReporter()).manifest.metrics)
         seconds = (time.monotonic() - start) / len(found)
         means = [np.mean([metrics[name] for metrics in found]) for name in SHOWN]

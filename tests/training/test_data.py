@@ -216,7 +216,16 @@ def test_an_unknown_recipe_or_device_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{"damping": "nan"}, {"ridge": "-1"}, {"picture": "-0.1"}, {"head_rate": "-1"}, {"head_epochs": "0"}, {"gate_epochs": "0"}],
+    [
+        {"damping": "nan"},
+        {"ridge": "-1"},
+        {"sums": "-1"},
+        {"sums": "1e9"},
+        {"picture": "-0.1"},
+        {"head_rate": "-1"},
+        {"head_epochs": "0"},
+        {"gate_epochs": "0"},
+    ],
 )
 def test_a_number_that_no_training_can_use_is_refused(given: dict[str, str]) -> None:
     with pytest.raises(BadConfig, match=next(iter(given))):

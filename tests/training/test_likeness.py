@@ -141,3 +141,30 @@ def test_items_that_cannot_be_read_move_users_too(likes: sp.csr_array, content: 
     )
 
     assert np.abs(wide.projection[1::2, FACTORS:]).max() > 0
+
+
+def test_what_few_users_have_beyond_the_factors_is_not_blown_up_for_the_rest() -> None:
+    """Brands tell of likes, and most users have one like alone, of a brand that nobody else has anything to do with."""
+    random = np.random.default_rng(3)
+    some, brands, each, single = 60, 12, 8, 140
+    tastes = random.standard_normal((some, 6)) @ random.standard_normal((6, brands))
+    dense = np.zeros((some + single, brands * each + single), np.float32)
+    dense[:some, : brands * each] = np.repeat(tastes, each, axis=1) + random.standard_normal((some, brands * each)) > 2
+    dense[some:, brands * each :] = np.eye(single)
+    brand = np.append(np.arange(brands * each) // each, brands + np.arange(single))
+    rows = np.arange(len(brand))
+    named = sp.csr_array((np.ones(len(brand), np.float32), (rows, brand)), shape=(len(brand), 256))
+    config = MamexConfig(
+        (ModalityConfig("attributes", 256, sparse=True),),
+        (ViewConfig("attributes", (LensConfig("attributes", vocabulary=brands + single),), ((0,),), 1),),
+        width=4,
+    )
+    mixture = Mamex(config).mixture(0)
+    place_lens(mixture.plain_lenses()[0], named, Kind.ATTRIBUTES, rows)
+    likes = sp.csr_array(dense)
+    teacher = fit_teacher(likes, factors=FACTORS, damping=0.3, restore=0.0, prior_weight=0.4)
+
+    wide = add_likeness(teacher, likes, ViewKernels(mixture, (named,), rows), rows, Beyond(8, weight=0.25, smoothing=4.0))
+
+    assert np.abs(wide.items[:, FACTORS:]).max() < 10 * np.abs(wide.items[:, :FACTORS]).max()
+    assert np.abs(wide.items[:, FACTORS:]).max() > 0

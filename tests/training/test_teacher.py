@@ -68,3 +68,43 @@ def test_users_of_other_likes_move_alike(teacher: Teacher) -> None:
     np.testing.assert_allclose(
         teacher.add_sums(others, 3.0), teacher.with_sums(3.0).users[:10] - teacher.with_sums(3.0).projection[:10], atol=1e-4
     )
+
+
+@pytest.fixture
+def one_like_each() -> sp.csr_array:
+    """Far more items than factors, and a user for each like: most users lie outside of the factors."""
+    random = np.random.default_rng(0)
+    popular = 1 / np.arange(1, 401) ** 0.8
+    rows, columns = np.arange(900), random.choice(400, 900, p=popular / popular.sum())
+    return sp.csr_array((np.ones(900, np.float32), (rows, np.unique(columns, return_inverse=True)[1])))
+
+
+def test_the_same_likes_give_the_same_factors_where_one_start_does_not_reach_all(one_like_each: sp.csr_array) -> None:
+    one, two = (fit_teacher(one_like_each, factors=FACTORS, damping=0.3, restore=0.0) for _ in range(2))
+
+    np.testing.assert_array_equal(one.users, two.users)
+    np.testing.assert_array_equal(one.items, two.items)
+
+
+def test_factors_are_those_of_a_whole_decomposition(likes: sp.csr_array) -> None:
+    """Of users and items turned around, too: fewer users than items are another way through."""
+    for seen in (likes, sp.csr_array(likes.T)):
+        teacher = fit_teacher(seen, factors=FACTORS, damping=0.3, restore=0.0)
+        popularity = np.asarray(seen.sum(axis=0)).ravel() + 1
+        left, sizes, right = np.linalg.svd(seen.toarray() * popularity**-0.3, full_matrices=False)
+        best = (left[:, :FACTORS] * sizes[:FACTORS]) @ right[:FACTORS]
+        items = teacher.items + teacher.closed_form["centre"]
+
+        np.testing.assert_allclose(teacher.users @ items.T, best, atol=1e-3)
+
+
+def test_sums_count_where_most_users_lie_outside_of_the_factors(one_like_each: sp.csr_array) -> None:
+    teacher = fit_teacher(one_like_each, factors=FACTORS, damping=0.3, restore=0.0, prior_weight=0.4)
+    inside = np.abs(teacher.users - teacher.prior).max(axis=1) > 1e-3
+
+    moved = teacher.with_sums(1.0).users - teacher.users
+
+    assert inside.mean() < 0.5
+    assert median_spread(moved[inside], teacher.items) == pytest.approx(
+        median_spread((teacher.users - teacher.prior)[inside], teacher.items), rel=0.05
+    )

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from model.content import BoolArray, FloatArray
+from model.content import FloatArray
 from training.cold_share import SHARES, find_taus
 from training.dataset import ColdData
 from training.metrics import entries
@@ -26,6 +26,7 @@ from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Trained
 
+_CHUNK = 512
 LIKES_HELD_OUT = 0.1
 
 
@@ -79,10 +80,9 @@ class _Lists:
         warm = trial.job.warm
         kept, self._held = hold_likes_out(warm.likes, np.random.default_rng([trial.seed, 5]))
         self._job = replace(trial.job, warm=replace(warm, likes=kept))
-        self._seen: BoolArray = entries(warm.seen) & ~entries(self._held)
+        self._seen = _without(warm.seen, self._held)
         self._trained: Trained = train_thaw(self._job, ThawNumbers())
-        scores = self._trained.user_embeddings @ self._trained.item_embeddings.T
-        self._deviations: FloatArray = scores.std(axis=1, keepdims=True)
+        self._deviations = _deviations(self._trained.user_embeddings, self._trained.item_embeddings)
 
     def cold(self, data: ColdData) -> _Cold:
         return _Cold(data, embed_all(self._trained.mamex, data.features))
@@ -102,15 +102,14 @@ class _Lists:
     def taus(self, cold: _Cold) -> list[float]:
         """For each of the shares."""
         users, items = self._trained.user_embeddings, self._trained.item_embeddings
-        seen = replace(self._job.warm, seen=sp.csr_array(self._seen.astype(np.float32)))
-        return find_taus(users, seen, items, cold.embeddings)
+        return find_taus(users, replace(self._job.warm, seen=self._seen), items, cold.embeddings)
 
     def factors_alone(self) -> Row:
         """The teacher's own list of warm items, without popularity's coordinate."""
         users, items = self._trained.user_embeddings[:, :-1], self._trained.item_embeddings[:, :-1]
 
         def scores(rows: NDArray[np.intp]) -> FloatArray:
-            return np.where(self._seen[rows], -np.inf, users[rows] @ items.T).astype(np.float32)
+            return np.where(entries(self._seen[rows]), -np.inf, users[rows] @ items.T).astype(np.float32)
 
         value = float(metrics(rank(scores, self._job.warm.item_ids, self._held))["ndcg@20"].mean())
         return Row("the factors' own warm items", -np.inf, 0.0, value, value, 0.0)
@@ -119,12 +118,26 @@ class _Lists:
         users, items = self._trained.user_embeddings, self._trained.item_embeddings
 
         def scores(rows: NDArray[np.intp]) -> FloatArray:
-            warm = np.where(self._seen[rows], -np.inf, users[rows] @ items.T)
+            warm = np.where(entries(self._seen[rows]), -np.inf, users[rows] @ items.T)
             new = users[rows] @ cold.embeddings.T + tau * self._deviations[rows]
             return np.concatenate([warm, new], axis=1).astype(np.float32)
 
         ids = [*self._job.warm.item_ids, *cold.data.item_ids]
         return rank(scores, ids, sp.csr_array(sp.hstack([self._held, cold.data.likes])))
+
+
+def _without(seen: sp.csr_array, held: sp.csr_array) -> sp.csr_array:
+    """(U, I): 1 where the first has an entry and the second has none."""
+    ones = sp.csr_array((np.ones(seen.nnz, np.float32), seen.indices, seen.indptr), shape=seen.shape)
+    kept = sp.csr_array(ones - ones.multiply(held != 0))
+    kept.eliminate_zeros()
+    return kept
+
+
+def _deviations(users: FloatArray, items: FloatArray) -> FloatArray:
+    """(U, 1): how widely each user's scores of the items are spread; never are all scores there at once."""
+    chunks = (users[start : start + _CHUNK] for start in range(0, len(users), _CHUNK))
+    return np.concatenate([(chunk @ items.T).std(axis=1, keepdims=True) for chunk in chunks])
 
 
 def hold_likes_out(likes: sp.csr_array, random: np.random.Generator) -> tuple[sp.csr_array, sp.csr_array]:

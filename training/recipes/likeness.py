@@ -77,7 +77,7 @@ def _strongest(matrix: NDArray[np.float64], count: int) -> NDArray[np.float64]:
         return np.zeros((len(matrix), 0))
     if len(matrix) <= count + 1:
         return np.asarray(np.linalg.eigh(matrix)[1][:, ::-1][:, :count], np.float64)
-    values, vectors = eigsh(matrix, k=count, which="LA", v0=np.ones(len(matrix)))
+    values, vectors = eigsh(matrix, k=count, which="LA", v0=np.ones(len(matrix)), rng=np.random.default_rng(0))
     return np.asarray(vectors[:, np.argsort(-values)], np.float64)
 
 
@@ -117,8 +117,9 @@ def _join(teacher: Teacher, likes: sp.csr_array, items: FloatArray, step: FloatA
     anchors = np.column_stack([teacher.items + form["centre"], items])
     added = (anchors @ step) * np.exp(-form["rarity"] * teacher.popularity)[:, None]
     users = likes @ added
-    size = weight * median_spread(teacher.users, teacher.items) / max(median_spread(users, items), _SMALLEST)
-    lower = np.column_stack([np.zeros((items.shape[1], own)), step[own:] / max(size, _SMALLEST)])
+    spread = median_spread(users, items)
+    size = weight * median_spread(teacher.users, teacher.items) / spread if spread > _SMALLEST else 0.0
+    lower = np.column_stack([np.zeros((items.shape[1], own)), step[own:] / size if size else np.zeros_like(step[own:])])
     centre = items.mean(axis=0)
     return replace(
         teacher,

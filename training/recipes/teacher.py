@@ -7,13 +7,15 @@ from typing import Self
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.sparse.linalg import svds
+from scipy.sparse.linalg import LinearOperator, eigsh
 
 from model.content import FloatArray
 
 _LEAST = 1e-3
 """Of a singular value, beside the largest one."""
 _NOTHING = 1e-12
+_ROUNDING = 1e-6
+"""Of the most widely spread user's scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,14 @@ def _even_energy(users: NDArray[np.float64], items: NDArray[np.float64], energy:
 
 
 def median_spread(users: NDArray[np.floating], items: NDArray[np.floating]) -> float:
-    """The median over (U, F) users of the deviation of their scores of (I, F) items."""
+    """
+    The median deviation of (U, F) users' scores of (I, F) items, over the users whose scores differ by more than rounding;
+    0 where nobody's do.
+    """
     covariance = np.atleast_2d(np.cov(items.T, bias=True))
-    return float(np.median(np.sqrt(np.maximum(np.einsum("uf,fg,ug->u", users, covariance, users, optimize=True), 0))))
+    spreads = np.sqrt(np.maximum(np.einsum("uf,fg,ug->u", users, covariance, users, optimize=True), 0))
+    some = spreads[spreads > _ROUNDING * spreads.max(initial=0)]
+    return float(np.median(some)) if len(some) else 0.0
 
 
 def _truncated_svd(matrix: sp.csr_array, factors: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -127,12 +134,29 @@ def _truncated_svd(matrix: sp.csr_array, factors: int) -> tuple[NDArray[np.float
     """
     if min(matrix.shape) <= factors + 1:  # ARPACK finds only fewer than all
         left, sizes, right = np.linalg.svd(matrix.toarray(), full_matrices=False)
+    elif matrix.shape[0] >= matrix.shape[1]:
+        left, sizes, right = _leading(matrix, factors)
     else:
-        start = np.ones(min(matrix.shape))  # a fixed start: the same factors in every run
-        left, sizes, right = svds(matrix, k=factors, v0=start, solver="arpack")
+        turned, sizes, other = _leading(sp.csr_array(matrix.T), factors)
+        left, right = other.T, turned.T
     order = np.argsort(-sizes, kind="stable")[:factors]
     kept = order[sizes[order] > _LEAST * sizes.max()]
     return left[:, kept], sizes[kept], right[kept]
+
+
+def _leading(tall: sp.csr_array, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """
+    (N, count), (count,) and (count, M): singular vectors and values of the largest ones.
+
+    As `scipy.sparse.linalg.svds` finds them, which leaves to chance where likes are so few or so alike that one start does
+    not reach all directions: the same likes must give the same factors.
+    """
+    other = tall.T.tocsr()
+    gram = LinearOperator((tall.shape[1],) * 2, matvec=lambda x: other @ (tall @ x), dtype=np.float64)
+    _, found = eigsh(gram, k=count, v0=np.ones(tall.shape[1]), rng=np.random.default_rng(0))
+    basis, _ = np.linalg.qr(found)  # not quite orthogonal where values are alike
+    left, sizes, inner = np.linalg.svd(tall @ basis, full_matrices=False)
+    return left, sizes, inner @ basis.T
 
 
 def pad(columns: FloatArray, width: int) -> FloatArray:

@@ -8,6 +8,7 @@ STEPS = (3.0, 2.0, 1.5)
 """What weights and ridge are multiplied and divided by while they are weighed, one a pass."""
 _LEAST_RIDGE = 0.05
 """Less of it, and rounding decides what is found."""
+_MOST_SUMS = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class ThawNumbers:
     damping: float = 0.3
     restore: float = 0.0
     prior_weight: float = 0.4
-    """How much of the mean user a user's taste starts from."""
+    """How much of the mean user, as projections alone have it, a user's taste starts from."""
     sums: float = 0.5
     """
     How widely users' scores by a plain sum of what they like are spread beside those by its projection, where `passes` begins.
@@ -60,6 +61,8 @@ class ThawNumbers:
             raise BadConfig("likeness must be 0 or more and less than 1, and likeness_weight 0 or more")
         if min(self.damping, self.prior_weight, self.sums) < 0 or self.ridge <= 0:
             raise BadConfig("damping, prior_weight and sums must be 0 or more, and ridge above 0")
+        if self.sums > _MOST_SUMS:
+            raise BadConfig(f"sums is {self.sums}: it must be {_MOST_SUMS:.0f} or less, where users are hardly anything else")
         if not 0 <= self.passes <= len(STEPS):
             raise BadConfig(f"passes is {self.passes}: it must lie between 0 and {len(STEPS)}")
         if self.passes and self.ridge < _LEAST_RIDGE:
