@@ -120,10 +120,15 @@ def require_free(path: Path, *, overwrite: bool) -> None:
     Raises:
         CheckpointExists: something is at `path`, and `overwrite` is not set or it is no checkpoint.
     """
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+    if is_free(path):
         return
     if not overwrite or not (path / "manifest.json").is_file():
         raise CheckpointExists(path, overwrite=overwrite)
+
+
+def is_free(path: Path) -> bool:
+    """Whether nothing lies at a path, or an empty directory."""
+    return not path.exists() or (path.is_dir() and not any(path.iterdir()))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

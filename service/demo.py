@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from model.checkpoint import is_free
 from service.client import CallFailed, Client
 from service.errors import ServiceError
 from service.ingest_folder import ingest_folder
@@ -70,7 +71,7 @@ def train_demo_checkpoint(path: Path) -> None:
     """
     if (path / "manifest.json").exists():
         return
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if not is_free(path):
         raise DemoFailed(f"{path} holds something that is no checkpoint: nothing is trained there, name another THAW_CHECKPOINT")
     with tempfile.TemporaryDirectory() as folder:
         _train("demo-data", "--out", folder)

@@ -101,9 +101,9 @@ async def test_where_there_is_no_checkpoint_nothing_is_begun(space: Space, setti
 
 
 @pytest.mark.parametrize("name", ["a\0b", "x" * 300])
-async def test_a_path_that_no_disk_has_is_refused(space: Space, settings: Settings, name: str) -> None:
+async def test_a_path_that_no_disk_has_is_refused(space: Space, settings: Settings, tmp_path: Path, name: str) -> None:
     async with serving(space, settings) as client:
-        answer = await client.post("/admin/model", json={"checkpoint": f"/tmp/{name}"})
+        answer = await client.post("/admin/model", json={"checkpoint": str(tmp_path / name)})
 
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:thaw:problem:checkpoint-refused")
     assert "cannot be read" in answer.json()["detail"]
