@@ -8,6 +8,7 @@ Save and load what training leaves: a directory that is whole or not there.
     embeddings.safetensors     users (U, D), items (I, D) learned, prior_user (D,)
     fold_in.safetensors        what places users from events (`model.fold_in`) and thaws items (`model.thawing`)
     interactions.safetensors   each user's training interactions by item row (CSR): indptr, items, weights
+    held_out.json, .safetensors  the same of the items that training held out, with their own user and item ids
     probes.json, .safetensors  what shows whether an encoder computes the same
 
 A pickle is never read.
@@ -18,7 +19,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from model.encoders.choose import make_encoder
 from model.encoders.probe import Probes
 from model.encoders.spec import Encoder, hash_file
 from model.errors import CheckpointCorrupt, CheckpointExists, CheckpointFormat, CheckpointMissing, CheckpointUnreadable
+from model.interactions import History, Interactions
 from model.item_tower import ItemTower
 from model.mamex import Mamex
 from model.manifest import Manifest
@@ -47,21 +49,8 @@ FILES = {
     "probes.json",
     "probes.safetensors",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Interactions:
-    """What each user did in training, as rows of the checkpoint's items."""
-
-    indptr: NDArray[np.int64]
-    """(U + 1,): user u's interactions are `indptr[u] : indptr[u + 1]` of the arrays below."""
-    items: NDArray[np.int32]
-    weights: FloatArray
-    """Above 0: a positive. 0: seen, and no positive."""
-
-    def seen_by(self, user: int) -> NDArray[np.int32]:
-        """Rows of the items that a user had in training, positives or not."""
-        return self.items[self.indptr[user] : self.indptr[user + 1]]
+LATER_FILES = {"held_out.json", "held_out.safetensors"}
+"""Those that older checkpoints lack: what they held out is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +70,10 @@ class Checkpoint:
     fold_in: Mapping[str, FloatArray]
     """By name, what `model.fold_in` and `model.thawing` read."""
     interactions: Interactions
+    """Of the users above with the items above."""
     probes: Probes
+    held_out: History = field(default_factory=History)
+    """What users did with the items that training held out."""
 
     @property
     def version(self) -> str:
@@ -141,7 +133,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         CheckpointFormat: a field of the manifest does not fit this version.
     """
     manifest = load_manifest(path)
-    if set(manifest.files) != FILES:
+    if set(manifest.files) - LATER_FILES != FILES:
         raise CheckpointFormat("files", expected=sorted(FILES), got=sorted(manifest.files))
     for name, expected in manifest.files.items():
         _require_hash(path, name, expected)
@@ -209,11 +201,13 @@ def _write_files(checkpoint: Checkpoint, folder: Path) -> None:
         prior_user=checkpoint.prior_user,
     )
     _write_arrays(folder / "fold_in.safetensors", **checkpoint.fold_in)
-    kept = checkpoint.interactions
-    _write_arrays(folder / "interactions.safetensors", indptr=kept.indptr, items=kept.items, weights=kept.weights)
+    _write_arrays(folder / "interactions.safetensors", **checkpoint.interactions.to_arrays())
+    _write_arrays(folder / "held_out.safetensors", **checkpoint.held_out.interactions.to_arrays())
     _write_arrays(folder / "probes.safetensors", **checkpoint.probes.to_arrays())
     _write_json(folder / "users.json", list(checkpoint.user_ids))
     _write_json(folder / "items.json", list(checkpoint.item_ids))
+    held_out = checkpoint.held_out
+    _write_json(folder / "held_out.json", {"users": list(held_out.user_ids), "items": list(held_out.item_ids)})
     _write_json(folder / "probes.json", checkpoint.probes.to_inputs())
 
 
@@ -221,7 +215,6 @@ def _read_files(folder: Path, manifest: Manifest) -> Checkpoint:
     mamex = Mamex(manifest.network)
     mamex.load_state_dict(safetensors.torch.load_file(folder / "network.safetensors"))
     embeddings = safetensors.numpy.load_file(folder / "embeddings.safetensors")
-    interactions = safetensors.numpy.load_file(folder / "interactions.safetensors")
     probes = safetensors.numpy.load_file(folder / "probes.safetensors")
     user_ids, item_ids = _read_json(folder / "users.json"), _read_json(folder / "items.json")
     _require_shape("users", embeddings["users"], (len(user_ids), manifest.network.width))
@@ -235,9 +228,16 @@ def _read_files(folder: Path, manifest: Manifest) -> Checkpoint:
         item_embeddings=embeddings["items"],
         prior_user=embeddings["prior_user"],
         fold_in=safetensors.numpy.load_file(folder / "fold_in.safetensors"),
-        interactions=Interactions(interactions["indptr"], interactions["items"], interactions["weights"]),
+        interactions=Interactions.read(safetensors.numpy.load_file(folder / "interactions.safetensors")),
         probes=Probes.read(_read_json(folder / "probes.json"), probes, manifest.specs),
+        held_out=_read_held_out(folder) if manifest.files.keys() >= LATER_FILES else History(),
     )
+
+
+def _read_held_out(folder: Path) -> History:
+    ids = _read_json(folder / "held_out.json")
+    arrays = safetensors.numpy.load_file(folder / "held_out.safetensors")
+    return History(ids["users"], ids["items"], Interactions.read(arrays))
 
 
 def _require_shape(name: str, array: FloatArray, expected: tuple[int, int]) -> None:

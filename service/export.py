@@ -2,11 +2,12 @@
 
 import csv
 import gzip
+import itertools
 import json
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
@@ -14,6 +15,7 @@ from typing import Any
 
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.event_types import RATING, Liking
+from model.interactions import History
 from model.plain.kept_features import KeptFeatures, write_features
 from service.errors import ServiceError
 from service.settings import Settings
@@ -22,6 +24,8 @@ from service.store.records import StoredItem
 from service.store.snapshot import Snapshot, open_snapshot
 
 NOTE = "export.json"
+_STOP_BY = 0.1
+"""Of all items that somebody liked: held out to stop by where no cold one is there; another draw each time."""
 _HEADER = ("user_id", "item_id", "event_type", "value", "timestamp")
 
 
@@ -94,10 +98,10 @@ class _Writer:
         ids = {item.item_id for item in self._snapshot.items()}
         through = self._snapshot.events_through
         history = self._write_interactions(folder, ids)
-        likes = self._likes(ids)
-        held_out, least = self._draw(likes, Random(through if self._hold_out.seed is None else self._hold_out.seed))
-        liked = likes.keys() | (ids & set(self._checkpoint.item_ids))
-        items = self._write_items(folder, liked, frozenset(held_out))
+        likes, random = self._likes(ids), Random(through if self._hold_out.seed is None else self._hold_out.seed)
+        liked = likes.keys() | self._liked_in_training(ids)
+        held_out, least = self._draw(likes, random)
+        items = self._write_items(folder, liked, frozenset(held_out or _draw_share(sorted(liked), _STOP_BY, random)))
         write_features(folder, self._features())
         counts = {"items": items, "events": history[1], "history": history[0]}
         exported = Exported(
@@ -122,21 +126,17 @@ class _Writer:
         return history, events
 
     def _history(self, ids: set[str]) -> Iterator[tuple[str, ...]]:
-        """The checkpoint's training interactions: before all events, so that a later event outweighs them."""
-        kept, names = self._checkpoint.interactions, self._checkpoint.item_ids
+        """What users did in the data of the checkpoint's training: before all events, so that a later event outweighs it."""
+        learned = History(self._checkpoint.user_ids, self._checkpoint.item_ids, self._checkpoint.interactions)
         positive = ("like", "") if self._liking.is_positive("like") else (RATING, repr(self._liking.threshold))
-        for row, user_id in enumerate(self._checkpoint.user_ids):
+        seen = (RATING, repr(min(0.0, self._liking.threshold - 1)))  # and no positive
+        for user_id, item_id, weight in itertools.chain(learned.rows(), self._checkpoint.held_out.rows()):
             if user_id in self._erased:
-                self._left_out["erased user"] += 1
-                continue
-            for at in range(kept.indptr[row], kept.indptr[row + 1]):
-                item_id = names[kept.items[at]]
-                if item_id not in ids:
-                    self._left_out["trained on an item that is not in the store"] += 1
-                elif kept.weights[at] > 0:
-                    yield user_id, item_id, *positive, ""
-                else:  # seen, and no positive
-                    yield user_id, item_id, RATING, repr(min(0.0, self._liking.threshold - 1)), ""
+                self._left_out["interaction of an erased user"] += 1
+            elif item_id not in ids:
+                self._left_out["trained on an item that is not in the store"] += 1
+            else:
+                yield user_id, item_id, *(positive if weight > 0 else seen), ""
 
     def _events(self, ids: set[str], *, note: bool = False) -> Iterator[NewEvent]:
         for _, event in self._snapshot.events():
@@ -162,8 +162,13 @@ class _Writer:
         for least in (self._hold_out.least_likes, 1):
             enough = sorted(item_id for item_id, count in likes.items() if count >= least and item_id not in warm)
             if enough:
-                return sorted(random.sample(enough, max(1, round(self._hold_out.share * len(enough))))), least
+                return _draw_share(enough, self._hold_out.share, random), least
         return [], 0
+
+    def _liked_in_training(self, ids: set[str]) -> set[str]:
+        """Items that the checkpoint learned, and those that it held out and somebody liked."""
+        held_out = {item_id for _, item_id, weight in self._checkpoint.held_out.rows() if weight > 0}
+        return ids & (held_out | set(self._checkpoint.item_ids))
 
     def _write_items(self, folder: Path, liked: set[str], held_out: frozenset[str]) -> int:
         count = 0
@@ -180,7 +185,7 @@ class _Writer:
             "item_id": item.item_id,
             "title": item.title,
             "text": item.text,
-            "split": split if held_out else "",
+            "split": split,
             "has_features": bool(item.features),
             "attributes": dict(item.attributes),
         }
@@ -189,3 +194,8 @@ class _Writer:
         for item in self._snapshot.items():
             for modality, kept in item.features.items():
                 yield KeptFeatures(item.item_id, modality, kept.fingerprint, kept.input, kept.data)
+
+
+def _draw_share(item_ids: Sequence[str], share: float, random: Random) -> list[str]:
+    """Some of them, one at least where there are any."""
+    return sorted(random.sample(item_ids, min(len(item_ids), max(1, round(share * len(item_ids))))))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from model.checkpoint import Checkpoint, Interactions, require_free, save_checkpoint
+from model.checkpoint import Checkpoint, require_free, save_checkpoint
 from model.content import FloatArray
 from model.encoders.probe import take_probes
 from model.features import Features
@@ -24,6 +24,7 @@ from training.data.plain import DataFolder, read_folder
 from training.dataset import WarmData, split_data
 from training.errors import BadConfig, Diverged, NothingLeft
 from training.features import encode_items, open_cache
+from training.history import keep_held_out, keep_interactions
 from training.metrics import rank_metrics
 from training.progress import Reporter
 from training.readings import Reading, make_reader, make_readings
@@ -119,7 +120,8 @@ def train_on(
         item_embeddings=trained.item_embeddings,
         prior_user=trained.prior_user,
         fold_in={**trained.fold_in, **_cold_shares(trained, warm, foreseen)},
-        interactions=_keep_interactions(warm),
+        interactions=keep_interactions(warm.seen),
+        held_out=keep_held_out(folder, labels),
         probes=take_probes({name: reading.encoder for name, reading in readings.items()}),
     )
 
@@ -201,8 +203,3 @@ def _describe(folder: DataFolder, warm: WarmData, cold: int, config: TrainConfig
         "likes": int(warm.likes.nnz),
         "interactions": int(warm.seen.nnz),
     }
-
-
-def _keep_interactions(warm: WarmData) -> Interactions:
-    seen = warm.seen
-    return Interactions(seen.indptr.astype(np.int64), seen.indices.astype(np.int32), seen.data.astype(np.float32))

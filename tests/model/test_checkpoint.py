@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.checkpoint import FILES, Checkpoint, load_checkpoint, make_encoders, make_tower, save_checkpoint
+from model.checkpoint import FILES, LATER_FILES, Checkpoint, load_checkpoint, make_encoders, make_tower, save_checkpoint
 from model.content import Content
 from model.errors import CheckpointCorrupt, CheckpointExists, CheckpointFormat, CheckpointMissing, EncoderMismatch
 from tests.fakes import draw_jpeg
@@ -35,6 +35,15 @@ def test_a_saved_checkpoint_answers_as_before(checkpoint: Checkpoint, tmp_path: 
     assert np.array_equal(before.embed(before.encode(items)).embeddings, after.embed(after.encode(items)).embeddings)
     assert list(loaded.user_ids) == list(checkpoint.user_ids)
     assert np.array_equal(loaded.interactions.items, checkpoint.interactions.items)
+    assert list(loaded.held_out.rows()) == list(checkpoint.held_out.rows())
+
+
+def test_one_that_does_not_say_what_it_held_out_is_still_read(copy: Path) -> None:
+    for name in LATER_FILES:
+        (copy / name).unlink()
+    edit_manifest(copy, lambda manifest: [manifest["files"].pop(name) for name in LATER_FILES])  # type: ignore[attr-defined]
+
+    assert not list(load_checkpoint(copy).held_out.rows())
 
 
 def test_what_is_there_is_not_overwritten_unless_asked(checkpoint: Checkpoint, tmp_path: Path) -> None:
@@ -53,7 +62,7 @@ def test_overwriting_leaves_only_the_new_one(checkpoint: Checkpoint, tmp_path: P
         save_checkpoint(checkpoint, tmp_path / "one", overwrite=True)
 
     assert [path.name for path in tmp_path.iterdir()] == ["one"]
-    assert {path.name for path in (tmp_path / "one").iterdir()} == FILES | {"manifest.json"}
+    assert {path.name for path in (tmp_path / "one").iterdir()} == FILES | LATER_FILES | {"manifest.json"}
 
 
 @pytest.mark.parametrize("name", ["1/manifest.json", "thesis.txt"])

@@ -160,7 +160,7 @@ async def test_attributes_come_back_whatever_they_are_called(space: Space, setti
 
     (item,) = read_items(tmp_path / "out", BadRows("items"))
 
-    assert (item.item_id, item.title, item.split) == ("mug", "Sailboat mug", "")
+    assert (item.item_id, item.title) == ("mug", "Sailboat mug")
     assert item.attributes == attributes
 
 
@@ -192,6 +192,29 @@ async def test_training_on_an_export_counts_as_likes_what_the_service_does(
     }
     assert liked == trained | {("u0", "new"), ("u3", "new")}
     assert written.held_out == ["new"]
+
+
+async def test_training_again_with_nothing_new_forgets_nobody(
+    space: Space, checkpoint: Checkpoint, settings: Settings, demo_folder: Path, tmp_path: Path
+) -> None:
+    """What is held out to stop by, another tenth each time, is in the export of the checkpoint that held it out."""
+    items = read_items(demo_folder / "catalogue", BadRows("items"))
+    async with ServiceContext(space, settings).client() as client:
+        client.headers["X-API-Key"] = KEY
+        await post(client, [{"item_id": item.item_id, "title": item.title} for item in items], [])
+        first = write(settings, tmp_path / "1")
+        config = TrainConfig(
+            tmp_path / "1", tmp_path / "next", encoders=HASHED, cache=tmp_path / "cache", device="cpu", numbers={"width": "16"}
+        )
+        train(config, SilentReporter())
+        write(Settings(**{**dict(settings), "checkpoint": tmp_path / "next"}), tmp_path / "2")
+
+    pairs = [{(row["user_id"], row["item_id"]) for row in rows_of(tmp_path / name)} for name in ("1", "2")]
+    held_out = {item for _, item, _ in load_checkpoint(tmp_path / "next").held_out.rows()}
+    assert first.held_out == []
+    assert held_out & set(checkpoint.item_ids)
+    assert pairs[0] == pairs[1]
+    assert len(pairs[0]) == first.history == len(list(checkpoint.held_out.rows())) + len(checkpoint.interactions.items)
 
 
 async def test_an_export_does_not_touch_what_is_there(settings: Settings, space: Space, tmp_path: Path) -> None:

@@ -51,7 +51,10 @@ def test_a_checkpoint_holds_what_serving_needs(checkpoint: Checkpoint, demo_fold
     seen = {checkpoint.item_ids[item] for item in checkpoint.interactions.seen_by(row)}
     table = folder.interactions
     user = table.user_ids.index("words-sailing-01")
-    assert seen == {folder.items[i].item_id for i in table.items[table.users == user]} & set(warm)
+    theirs = {folder.items[i].item_id for i in table.items[table.users == user]}
+    assert seen == theirs & set(warm)
+    held_out = {item.item_id for item in folder.items if item.split == "cold_val"}
+    assert {item for name, item, _ in checkpoint.held_out.rows() if name == "words-sailing-01"} == theirs & held_out
 
 
 def test_folding_their_own_likes_gives_users_back(checkpoint: Checkpoint) -> None:
