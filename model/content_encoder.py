@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from model.content import Content
 from model.encoders.picture import MAX_PIXELS, Picture, decode_image
-from model.encoders.spec import Encoder, Kind, Raw
+from model.encoders.spec import Encoder, Kind, Raw, Shrinks
+from model.encoders.thumbnail import make_thumbnail
 from model.errors import NothingPresent
 from model.features import Encoding, Features, mean_rows, spread_rows
 
@@ -21,7 +22,8 @@ class Prepared:
 
     raws: tuple[tuple[Raw, ...], ...]
     """What each modality's encoder will read, in the network's order: nothing where missing, several pictures become one mean."""
-    pictures: tuple[Picture, ...] = ()
+    thumbnail: bytes | None = None
+    """Of its first picture, if there is one and it was decoded."""
 
     @property
     def is_empty(self) -> bool:
@@ -79,12 +81,12 @@ class ContentEncoder:
             NothingPresent: no picture, word or attribute that an encoder reads.
             UnreadableImage, ImageTooLarge: there is a picture, and it cannot be used.
         """
-        read = [name for name in self.encoders if self.is_picture(name)]
-        decoded = bool(read) and all(name in known for name in read)
-        pictures = () if decoded else tuple(decode_image(picture, max_pixels) for picture in content.pictures)
-        prepared = Prepared(
-            tuple(() if name in known else self._raws(name, content, pictures) for name in self.encoders), pictures
-        )
+        raws: dict[str, list[Raw]] = {name: [] for name in self.encoders}
+        for name in raws.keys() - known:
+            if not self.is_picture(name) and (written := self.written(name, content)):
+                raws[name].append(written)
+        thumbnail = self._read_pictures(content, max_pixels, raws, known)
+        prepared = Prepared(tuple(map(tuple, raws.values())), thumbnail)
         if prepared.is_empty and not known:
             raise NothingPresent
         return prepared
@@ -118,15 +120,30 @@ class ContentEncoder:
         found = {at: encoding for lane in lanes for at, encoding in lane.result().items()}
         return [found[at] for at in range(len(raws))]
 
-    def _raws(self, name: str, content: Content, pictures: tuple[Picture, ...]) -> tuple[Raw, ...]:
-        if self.is_picture(name):
-            return pictures
-        written = self.written(name, content)
-        return (written,) if written else ()
+    def _read_pictures(
+        self, content: Content, max_pixels: int, raws: dict[str, list[Raw]], known: Collection[str]
+    ) -> bytes | None:
+        """Adds to `raws` what the encoders look at of each picture, decoding one at a time; returns the first one's thumbnail."""
+        readers = [name for name in self.encoders if self.is_picture(name)]
+        wanted = [name for name in readers if name not in known]
+        if readers and not wanted:
+            return None
+        thumbnail = None
+        for data in content.pictures:
+            picture = decode_image(data, max_pixels)
+            thumbnail = thumbnail or make_thumbnail(picture)
+            for name in wanted:
+                raws[name].append(shrink(self.encoders[name], picture))
+        return thumbnail
 
     def _run_lane(self, pictures: bool, raws: Sequence[Sequence[Raw]]) -> dict[int, Encoding]:
         mine = [(at, name) for at, name in enumerate(self.encoders) if self.is_picture(name) is pictures]
         return {at: self.encoders[name].encode(raws[at]) for at, name in mine}
+
+
+def shrink(encoder: Encoder, picture: Picture) -> Raw:
+    """What an encoder looks at of a picture, or all of it where the encoder does not say."""
+    return encoder.shrink(picture) if isinstance(encoder, Shrinks) else picture
 
 
 def _gather(encoding: Encoding, counts: NDArray[np.intp]) -> Encoding:

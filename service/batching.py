@@ -76,6 +76,7 @@ class Batcher(Generic[Job, Answer]):
             batch = [first]
             last = self._gather(batch)
             self._answer([waiting for waiting in batch if waiting.future.set_running_or_notify_cancel()])
+            del batch, first  # while the next one is waited for, nothing holds what these were about
             if last:
                 return
 

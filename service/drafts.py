@@ -8,7 +8,6 @@ from typing import Any
 from model.content import Content, Scalar
 from model.content_encoder import Prepared
 from model.encoders.spec import Kind
-from model.encoders.thumbnail import make_thumbnail
 from service.errors import InvalidField
 from service.schemas import check_attributes
 from service.space import Space
@@ -94,10 +93,8 @@ def draft_posted(space: Space, new: NewItem, content: Content, known: StoredItem
         expires_at=known.expires_at if known is not None and "expires_at" in new.unnamed else new.expires_at,
         pictures=content.pictures_hash,
     )
-    thumbnail = make_thumbnail(prepared.pictures[0]) if prepared.pictures else None
-    return _keep_embedding(
-        space, Draft(space, item, prepared, inputs, thumbnail, known if kept else None, HIDING | new.unnamed), known
-    )
+    base = known if kept else None
+    return _keep_embedding(space, Draft(space, item, prepared, inputs, prepared.thumbnail, base, HIDING | new.unnamed), known)
 
 
 def draft_changed(space: Space, changes: ItemChanges, known: StoredItem) -> Draft:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from model.content import Content
-from model.content_encoder import ContentEncoder
+from model.content_encoder import ContentEncoder, shrink
 from model.encoders.picture import decode_image
 from model.encoders.spec import Encoder, Kind, Raw
 from model.errors import ContentError
@@ -207,7 +207,7 @@ def _take_raws(items: Mapping[str, _Item], modality: str, reader: ContentEncoder
             raws[key] = reader.written(modality, item.content)
             continue
         try:
-            raws[key] = decode_image(item.content.image or b"")
+            raws[key] = shrink(reader.encoders[modality], decode_image(item.content.image or b""))
         except ContentError as error:
             refused[key] = str(error)
     return raws, refused

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
@@ -50,6 +51,10 @@ class EfficientNetLite0:
     def backend(self) -> str:
         return f"torch/{self._device.type}"
 
+    def shrink(self, picture: Image.Image) -> NDArray[np.uint8]:
+        """(224, 224, 3): what is left of a picture, scaled and cropped."""
+        return _to_crop(picture)
+
     @torch.inference_mode()
     def encode(self, raws: Sequence[Raw]) -> FloatArray:
         chunks = [self._encode_chunk(raws[i : i + CHUNK]) for i in range(0, len(raws), CHUNK)]
@@ -85,16 +90,20 @@ def _load(path: Path) -> nn.Module:
 
 
 def _to_pixels(raw: Raw) -> Tensor:
-    if not isinstance(raw, Image.Image):
-        raise TypeError(f"an image encoder got {type(raw).__name__}")
-    scale = 256 / min(raw.size)
+    if isinstance(raw, str):
+        raise TypeError("an image encoder got words")
+    pixels = _to_crop(raw) if isinstance(raw, Image.Image) else raw
+    return torch.from_numpy(pixels).permute(2, 0, 1).float() / 127.5 - 1.0  # (3, 224, 224)
+
+
+def _to_crop(picture: Image.Image) -> NDArray[np.uint8]:
+    scale = 256 / min(picture.size)
     # A strip of 1 x 10,000 pixels must not become 256 x 2,560,000: what the crop never sees is cut first.
-    image = _cut_to_centre(raw, longest=round(2 * min(raw.size)))
+    image = _cut_to_centre(picture, longest=round(2 * min(picture.size)))
     size = (max(SIDE, round(image.width * scale)), max(SIDE, round(image.height * scale)))
     image = image.resize(size, Image.Resampling.BICUBIC)
     left, top = (image.width - SIDE) // 2, (image.height - SIDE) // 2
-    pixels = np.asarray(image.crop((left, top, left + SIDE, top + SIDE)))
-    return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 127.5 - 1.0  # (3, 224, 224)
+    return np.array(image.crop((left, top, left + SIDE, top + SIDE)), np.uint8)
 
 
 def _cut_to_centre(image: Image.Image, longest: int) -> Image.Image:

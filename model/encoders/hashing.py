@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from model.content import FloatArray
 from model.encoders.spec import EncoderSpec, Kind, Raw
@@ -21,6 +23,10 @@ class HashEncoder:
     def __init__(self, kind: Kind, dim: int) -> None:
         self.spec = EncoderSpec(id=f"hash-{kind}", kind=kind, dim=dim, precision="float32", preprocessing="none")
 
+    def shrink(self, picture: Image.Image) -> NDArray[np.uint8]:
+        """(4, 4, 3)."""
+        return np.array(picture.resize((4, 4)), np.uint8)
+
     def encode(self, raws: Sequence[Raw]) -> FloatArray:
         features: FloatArray = np.zeros((len(raws), self.spec.dim), np.float32)
         for row, raw in enumerate(raws):
@@ -35,7 +41,8 @@ class HashEncoder:
 
     def _colours(self, raw: Raw) -> FloatArray:
         assert not isinstance(raw, str)
-        grid = np.asarray(raw.resize((4, 4)), np.float32).reshape(-1) / np.float32(255) - np.float32(0.5)  # (48,)
+        pixels = self.shrink(raw) if isinstance(raw, Image.Image) else raw
+        grid = pixels.astype(np.float32).reshape(-1) / np.float32(255) - np.float32(0.5)  # (48,)
         mixed: FloatArray = np.append(grid, np.float32(0.1)).astype(np.float32) @ _random(b"grid", (49, self.spec.dim))
         return mixed
 

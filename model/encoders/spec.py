@@ -6,15 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, Self, TypeAlias
+from typing import Protocol, Self, TypeAlias, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from model.errors import CheckpointFormat, EncoderMismatch
 from model.features import Encoding
 
-Raw: TypeAlias = str | Image.Image
-"""What one encoder reads of one item: its words, its attributes as `Content.facts` writes them, or its decoded picture."""
+Raw: TypeAlias = str | Image.Image | NDArray[np.uint8]
+"""
+What one encoder reads of one item: its words, its attributes as `Content.facts` writes them, or its decoded picture, perhaps
+shrunk to the pixels that the encoder looks at.
+"""
 
 
 class Kind(StrEnum):
@@ -91,6 +96,15 @@ class Encoder(Protocol):
         Returns:
             (B, dim) float32, rows of length 1; a `csr_array` when the spec says sparse.
         """
+        ...
+
+
+@runtime_checkable
+class Shrinks(Protocol):
+    """An encoder of pictures that looks at few of their pixels: what waits for it need not hold all of them."""
+
+    def shrink(self, picture: Image.Image) -> NDArray[np.uint8]:
+        """The pixels that it looks at: `encode` gives the same of them as of the picture. Any thread."""
         ...
 
 

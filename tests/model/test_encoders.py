@@ -96,6 +96,20 @@ def test_several_pictures_become_one_mean() -> None:
     assert features.present.tolist() == [[False, True], [True, True], [True, False], [True, False]]
 
 
+def test_an_item_that_waits_holds_what_its_encoders_look_at_and_no_picture() -> None:
+    """However many pictures it has, and however large they are."""
+    reader = ContentEncoder(
+        {"image": make_encoder("hash-image:8"), "clip": make_encoder("hash-image:16")}, {"image": (), "clip": ()}
+    )
+    large = draw_jpeg(1, (3000, 2000))
+
+    prepared = reader.prepare(Content("", "", large, {}, (large, large)))
+
+    assert [np.asarray(raw).shape for raws in prepared.raws for raw in raws] == [(4, 4, 3)] * 6
+    assert prepared.thumbnail is not None
+    assert decode_image(prepared.thumbnail).size == (256, 171)
+
+
 def test_equal_inputs_have_equal_hashes_and_only_they() -> None:
     """What is hashed is what the encoders read: an attribute that none of them reads makes no difference."""
     reader = ContentEncoder({"image": make_encoder("hash-image:8"), "text": make_encoder("hash-text:8")}, FIELDS)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from model.content_encoder import shrink
 from model.encoders.choose import make_encoder
 from model.encoders.efficientnet import EfficientNetLite0
 from model.encoders.picture import decode_image
@@ -44,6 +45,16 @@ def test_efficientnet_takes_any_shape() -> None:
     assert features.shape == (5, 1280)
     assert np.linalg.norm(features, axis=1) == pytest.approx(np.ones(5), abs=1e-4)
     assert encoder.encode([]).shape == (0, 1280)
+
+
+def test_efficientnet_gives_the_same_of_the_pixels_that_it_looks_at() -> None:
+    encoder = make_encoder("efficientnet-lite0")
+    pictures = [decode_image(draw_jpeg(1, size)) for size in ((224, 224), (1, 900), (640, 360))]
+
+    shrunk = [shrink(encoder, picture) for picture in pictures]
+
+    assert [np.asarray(pixels).shape for pixels in shrunk] == [(224, 224, 3)] * 3
+    np.testing.assert_array_equal(encoder.encode(shrunk), encoder.encode(pictures))
 
 
 def test_weights_that_are_not_the_known_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """Batches: who waits together is served together, and nobody is lost."""
 
 import threading
+import time
+import weakref
 from collections.abc import Sequence
 
 import pytest
@@ -94,3 +96,19 @@ def test_closing_finishes_what_was_taken_and_takes_no_more() -> None:
     assert [future.result(0) for future in taken] == [0, 2, 4, 6, 8]
     with pytest.raises(Closing):
         batcher.submit(1)
+
+
+def test_nothing_holds_a_job_that_is_answered() -> None:
+    """While the next one is waited for: a job may be an item with its pictures."""
+    batcher: Batcher[Slow, int] = Batcher("test", lambda jobs: [len(jobs)], max_batch=3, max_waiting=10)
+    job = Slow()
+    left = weakref.ref(job)
+
+    batcher.submit(job).result(10)
+    del job
+    deadline = time.monotonic() + 10
+    while left() is not None and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    assert left() is None
+    batcher.close()
