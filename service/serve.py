@@ -10,6 +10,7 @@ import uvicorn
 from service.app import create_app
 from service.configured import open_configured_space
 from service.errors import SettingsError
+from service.http_protocol import BoundedProtocol
 from service.keys import read_keys
 from service.logs import configure_logging
 from service.running import open_service
@@ -40,7 +41,7 @@ def serve(settings: Settings, first: Callable[[], None] | None = None) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         log_config=None,
         access_log=False,
         timeout_keep_alive=30,

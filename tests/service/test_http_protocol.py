@@ -1,0 +1,81 @@
+"""Whoever connects must say soon, and in few bytes, what it wants."""
+
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from service.http_protocol import MOST_HEAD_BYTES, BoundedProtocol
+from tests.processes import free_port
+
+
+async def count_bytes(
+    _scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Callable[[dict[str, Any]], Awaitable[None]]
+) -> None:
+    """Answers how long the body was."""
+    size, more = 0, True
+    while more:
+        message = await receive()
+        size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": str(size).encode()})
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    monkeypatch.setattr("service.http_protocol.HEAD_SECONDS", 0.5)
+    at = free_port()
+    config = uvicorn.Config(count_bytes, port=at, http=BoundedProtocol, log_config=None, lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield at
+    server.should_exit = True
+    thread.join()
+
+
+def exchange(port: int, *parts: bytes) -> bytes:
+    """What comes back until the connection ends, for a client that sends all that it can."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        try:
+            for part in parts:
+                connection.sendall(part)
+                time.sleep(0.01)
+        except OSError:  # refused on the way
+            pass
+        answer = b""
+        while data := connection.recv(65_536):
+            answer += data
+    return answer
+
+
+def test_a_head_without_an_end_is_refused(port: int) -> None:
+    answer = exchange(port, b"GET / HTTP/1.1\r\nx: ", *[b"a" * 10_000] * 7)
+
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b"urn:thaw:problem:head-too-large" in answer
+    assert f"{MOST_HEAD_BYTES:,}".encode() in answer
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nhost: here\r\n\r\nGET / HT"])
+def test_a_connection_that_does_not_go_on_is_closed(port: int, begun: bytes) -> None:
+    start = time.monotonic()
+
+    exchange(port, begun)
+
+    assert 0.4 < time.monotonic() - start < 5
+
+
+def test_long_bodies_and_many_requests_on_a_connection_pass(port: int) -> None:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        for size in (0, 10 * MOST_HEAD_BYTES, 3):
+            assert client.post("/", content=b"x" * size).text == str(size)
+        pieces = (b"x" * 100 for _ in range(2000))
+        assert client.post("/", content=pieces).text == "200000"
