@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from service.hosts import is_loopback
 from service.keys import read_keys
 from service.limits import BodyLimit
 from service.live import Live
@@ -39,6 +40,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
 
     app = _with_routes(FastAPI(title="Thaw", summary=SUMMARY, lifespan=lifespan, redoc_url=None))
     app.state.live, app.state.keys, app.state.metrics_open = live, read_keys(settings), settings.metrics_open
+    app.state.only_this_machine = is_loopback(settings.host)
     add_handlers(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds)
     app.add_middleware(Observe)

@@ -126,8 +126,8 @@ class NotAllowed(AccessError):
 class ForeignPage(AccessError):
     """A browser sent this for a page of another host, and there is no API key that would tell whether it may."""
 
-    def __init__(self) -> None:
-        super().__init__("a page of another host changes nothing here while there is no API key: set THAW_WRITE_KEYS")
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason} while there is no API key: set THAW_READ_KEYS and THAW_WRITE_KEYS")
 
 
 class AdminOff(AccessError):
@@ -272,7 +272,7 @@ PROBLEMS: dict[type[ProjectError], Problem] = {
     BodyTooSlow: Problem(408, "body-too-slow", "The body came too slowly"),
     UnknownKey: Problem(401, "unknown-key", "An API key is needed"),
     NotAllowed: Problem(403, "not-allowed", "The API key's right is too low"),
-    ForeignPage: Problem(403, "foreign-page", "A page of another host may not change anything"),
+    ForeignPage: Problem(403, "foreign-page", "A page of another host may not do this"),
     AdminOff: Problem(403, "admin-off", "Admin calls are switched off"),
     AccessError: Problem(403, "not-allowed", "The API key's right is too low"),
     UnknownItem: Problem(404, "unknown-item", "No such item"),

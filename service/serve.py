@@ -1,7 +1,6 @@
 """Run the service until it is told to stop."""
 
 import gc
-import ipaddress
 from collections.abc import Callable
 
 import structlog
@@ -10,6 +9,7 @@ import uvicorn
 from service.app import create_app
 from service.configured import open_configured_space
 from service.errors import SettingsError
+from service.hosts import is_loopback
 from service.http_protocol import BoundedProtocol
 from service.keys import read_keys
 from service.logs import configure_logging
@@ -70,11 +70,3 @@ def say_access(settings: Settings) -> None:
         log.warning("no API keys: open to everyone on this machine, and to it alone; admin calls are off", host=settings.host)
     else:
         log.warning("no API keys: anyone who reaches the port can read and write; admin calls are off", host=settings.host)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from service.errors import ForeignPage
+from service.hosts import is_made_up
 from service.keys import Keys, Right
 
 _READING = ("GET", "HEAD", "OPTIONS")
@@ -30,7 +31,7 @@ class Needs:
             AdminOff, UnknownKey, NotAllowed, ForeignPage: it may not be done.
         """
         keys_of(request).require(self.right_for(request.method), sent_key(request))
-        if keys_of(request).is_open and request.method not in _READING:
+        if keys_of(request).is_open:
             _refuse_foreign_page(request)
 
 
@@ -54,9 +55,11 @@ def require(right: Right, *, to_change: Right | None = None) -> Needs:
 
 def _refuse_foreign_page(request: Request) -> None:
     """A browser sends forms for any page to any host, and says which page it was: no key keeps that one out."""
-    origin = request.headers.get("origin")
-    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
-        raise ForeignPage
+    origin, host = request.headers.get("origin"), request.headers.get("host", "")
+    if request.app.state.only_this_machine and is_made_up(host):
+        raise ForeignPage(f"{host} is no name of this machine")
+    if request.method not in _READING and origin is not None and origin.partition("://")[2] != host:
+        raise ForeignPage("a page of another host changes nothing here")
 
 
 def keys_of(request: Request) -> Keys:

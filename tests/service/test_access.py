@@ -249,3 +249,29 @@ async def test_with_a_key_pages_of_other_hosts_may_do_what_the_key_may(service: 
         answer = await client.post("/items", json=ITEM, headers={"Origin": "http://shop.example", **bearer(WRITE)})
 
     assert answer.status_code == 201
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("host", "settings", "status"),
+    [
+        ("evil.example:8000", {}, 403),
+        ("evil.example.", {}, 403),
+        ("127.0.0.1:8000", {}, 200),
+        ("[::1]:8000", {}, 200),
+        ("localhost", {}, 200),
+        ("shop.localhost:8000", {}, 200),
+        ("thaw:8000", {}, 200),
+        ("thaw.internal.example", {"host": "0.0.0.0", "allow_open": True}, 200),
+        ("thaw.internal.example", KEYS, 200),
+    ],
+)
+async def test_without_keys_a_name_that_was_pointed_at_this_machine_reads_nothing(
+    service: ClientMaker, host: str, settings: dict[str, object], status: int
+) -> None:
+    """To a browser such a page is of the host that it asks, wherever its name leads by now."""
+    headers = {"Host": host, "Origin": f"http://{host}", **(bearer(READ) if settings is KEYS else {})}
+    async with service(**settings).client() as client:
+        answers = [await client.get(path, headers=headers) for path in ("/items", "/recommend/nobody?fallback=true")]
+
+    assert [answer.status_code for answer in answers] == [status, status]

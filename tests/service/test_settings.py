@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import SettingsError
-from service.serve import is_loopback
+from service.hosts import is_loopback
 from service.settings import Settings, read_settings
 
 
