@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, FiniteFloat, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,6 +11,7 @@ from model.event_types import WEIGHTS, Liking
 from service.errors import SettingsError
 
 PREFIX = "THAW_"
+EventWeight = Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -77,12 +79,12 @@ class Settings(BaseSettings):
         description="What a cold item gets on top of its score, in deviations of a user's scores, where a request does not say; "
         "else by THAW_COLD_SHARE, else 0.",
     )
-    event_weights: dict[str, FiniteFloat] = Field(
+    event_weights: dict[str, EventWeight] = Field(
         default_factory=dict,
-        description='How many likes an event of a type is worth, where it is not the usual, as JSON: `{"view": 0.1}`. '
-        "An export and a retraining go by it, too.",
+        description="How many likes an event of a type is worth, -100 to 100, where it is not the usual, as JSON: "
+        '`{"view": 0.1}`. An export and a retraining go by it, too.',
     )
-    rating_positive: float | None = Field(
+    rating_positive: FiniteFloat | None = Field(
         None, description="The least value of a rating that counts as a like; else what the checkpoint was trained with."
     )
     taste_half_life_days: float | None = Field(

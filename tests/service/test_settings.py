@@ -45,6 +45,8 @@ def test_loopback_is_known(host: str, loopback: bool) -> None:
         ("THAW_PROT", "8000"),
         ("THAW_EVENT_WEIGHTS", '{"viw": 1}'),
         ("THAW_EVENT_WEIGHTS", '{"view": NaN}'),
+        ("THAW_EVENT_WEIGHTS", '{"purchase": 1e300}'),
+        ("THAW_RATING_POSITIVE", "nan"),
     ],
 )
 def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
