@@ -39,6 +39,8 @@ class RedisUserCache:
             pool.make_connection()  # type: ignore[no-untyped-call] # connects to nothing, and refuses what no connection takes
         except (ValueError, TypeError) as error:
             raise SettingsError(f"THAW_REDIS_URL cannot be read: {error}") from error  # it may hold a password
+        if pool.connection_kwargs.get("decode_responses"):
+            raise SettingsError("THAW_REDIS_URL may not ask for decode_responses: user vectors are bytes, and no text")
         self._redis = Redis.from_pool(pool)  # closing it closes the pool
         self._resting_until = 0.0
         self._failed = False

@@ -79,7 +79,7 @@ class Swapper:
         before, self.progress = self._task, Progress("verifying", str(path), manifest.version)
         self._hurry.set()
         if before is not None:
-            await before
+            await asyncio.wait([before])
         self._hurry.clear()
         self._task = asyncio.create_task(self._change(path))
         return self.progress
@@ -97,9 +97,13 @@ class Swapper:
 
     async def _change(self, path: Path) -> None:
         before = self._now()
-        if await asyncio.to_thread(self._run, before, path):
+        if not await asyncio.to_thread(self._run, before, path):
+            return
+        try:
             await self._now().users.warm()
-            await asyncio.to_thread(self._leave, before)
+        except Exception as error:  # noqa: BLE001 - the new space serves, and computes users when they ask
+            _log.error("users were not computed anew", error=repr(error), exc_info=error)
+        await asyncio.to_thread(self._leave, before)
 
     def _run(self, service: Service, path: Path) -> bool:
         """Whether another space serves now."""

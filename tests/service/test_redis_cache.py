@@ -112,7 +112,13 @@ async def test_a_silent_redis_costs_no_more_than_its_timeout(service: ClientMake
 
 
 @pytest.mark.parametrize(
-    "url", ["localhost:6379", "redis://localhost:6379/0?ssl_cert_reqs=none", "redis://localhost/0?no=option"]
+    "url",
+    [
+        "localhost:6379",
+        "redis://localhost:6379/0?ssl_cert_reqs=none",
+        "redis://localhost/0?no=option",
+        "redis://localhost/0?decode_responses=true",
+    ],
 )
 def test_a_url_that_is_none_stops_the_start(url: str) -> None:
     with pytest.raises(SettingsError, match="THAW_REDIS_URL"):

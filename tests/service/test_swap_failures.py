@@ -14,6 +14,7 @@ from service.errors import SettingsError, StoreUnavailable
 from service.settings import Settings
 from service.space import Space
 from service.swap import Swapper
+from service.users import Users
 from tests.service.changing import counted
 from tests.service.settling import running, settle, swap, swapper
 from tests.service.swapping import SOME, USERS, held, serving, spaces_in
@@ -71,6 +72,22 @@ async def test_a_failed_swap_leaves_nothing_in_the_store(
 
         assert spaces_in(settings) == {checkpoint.version}
         assert choose_checkpoint(settings) == settings.checkpoint
+
+
+async def test_what_goes_wrong_after_a_swap_stops_no_later_one(
+    space: Space, checkpoint_path: Path, other: Checkpoint, other_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_users: Users) -> None:
+        raise OSError("no route to the cache")
+
+    async with serving(space, settings) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(Users, "warm", fail)
+            first = await swap(client, other_path)
+        second = await swap(client, checkpoint_path)
+
+    assert (first["space"], first["swap"]["state"]) == (other.version, "done")
+    assert (second["space"], second["swap"]["state"]) == (space.version, "done")
 
 
 async def test_a_changed_file_is_found_and_named(space: Space, other_path: Path, settings: Settings, tmp_path: Path) -> None:
