@@ -1,5 +1,6 @@
 """Somebody whom nobody knows, by what it did: folded in from anchors for one list, and forgotten."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -8,6 +9,7 @@ import numpy as np
 
 from model.content import FloatArray
 from service.explain import History
+from service.reactions import strongest
 from service.space import Space
 from service.store.store import Store
 
@@ -74,15 +76,12 @@ class Histories:
         return Folded(fold_in.place(np.asarray(taste[None], np.float32))[0], self._space.version, "history", liked, unknown)
 
     def _weights(self, deeds: Sequence[Deed]) -> dict[str, float]:
-        """
-        In likes, by item: of an item's positives the strongest counts, and once; what takes back undoes those before it,
-        and counts itself where no positive follows.
-        """
-        weights: dict[str, float] = {}
-        for deed in deeds:
+        """In likes, by item."""
+        said: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
+        for place, deed in enumerate(deeds):
             weight = self._weigh(deed.event_type, deed.value) if deed.weight is None else deed.weight
-            weights[deed.item_id] = _after(weights.get(deed.item_id, 0.0), weight)
-        return weights
+            said[deed.item_id].append((float(place), weight))  # the place in the history stands for the moment
+        return {item_id: strongest(events)[0] for item_id, events in said.items()}
 
     def _anchors(self, item_ids: Sequence[str]) -> dict[str, FloatArray]:
         """(D,) by item id: learned ones of warm items, be they posted or not, else content embeddings of posted ones."""
@@ -90,10 +89,3 @@ class Histories:
         others = [item_id for item_id in item_ids if item_id not in learned]
         stored = self._store.embeddings_of(others, self._space.version) if others else {}
         return learned | {item_id: embedding.vector for item_id, embedding in stored.items()}
-
-
-def _after(before: float, weight: float) -> float:
-    """What an item's deeds are worth after one more."""
-    if weight < 0 or (before < 0 and weight > 0):
-        return weight
-    return before if before < 0 else max(before, weight)

@@ -77,16 +77,30 @@ def react(events: Sequence[KeptEvent], rules: Rules, *, liked_in_training: bool)
     Args:
         events: all of one user on one item, at least one, in any order.
     """
-    said = [(event.timestamp, rules.weight(event.event_type, event.value)) for event in events]
-    taken_back = max(((moment, weight) for moment, weight in said if weight < 0), default=None)
-    since = -math.inf if taken_back is None else taken_back[0]
-    positives = [(weight, moment) for moment, weight in said if weight > 0 and moment > since]
-    weight, moment = 0.0, max(moment for moment, _ in said)
-    if positives:
-        weight, moment = max(positives)
-        weight = 0.0 if liked_in_training else weight
-    elif taken_back is not None:
-        moment, weight = taken_back
+    weight, moment = strongest([(event.timestamp, rules.weight(event.event_type, event.value)) for event in events])
+    if liked_in_training:
+        weight = min(weight, 0.0)
     return Reaction(
         weight, moment, any(event.event_type not in LOOKING for event in events), sum(event.count for event in events)
     )
+
+
+def strongest(said: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """
+    What counts of a user's events on an item: the strongest positive one after the last negative one, else that negative one.
+
+    Args:
+        said: moment and weight of each event, at least one, in any order.
+
+    Returns:
+        Its weight and its moment; 0 and the newest moment where none weighs anything.
+    """
+    taken_back = max(((moment, weight) for moment, weight in said if weight < 0), default=None)
+    since = -math.inf if taken_back is None else taken_back[0]
+    positives = [(weight, moment) for moment, weight in said if weight > 0 and moment > since]
+    if positives:
+        return max(positives)
+    if taken_back is not None:
+        moment, weight = taken_back
+        return weight, moment
+    return 0.0, max(moment for moment, _ in said)
