@@ -20,6 +20,8 @@ Source: for SVD factors a user is the projection of its likes on the items' sing
 from collections.abc import Mapping
 
 import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from model.content import FloatArray
 
@@ -64,6 +66,20 @@ class FoldIn:
             return np.asarray(taste, np.float32)
         rarity = np.exp(-self._arrays["rarity"] * anchors[:, self.factors :])  # (N, 1)
         return np.asarray(taste * rarity, np.float32)
+
+    def fold(self, bases: FloatArray, weights: NDArray[np.float64] | sp.csr_array, steps: NDArray[np.floating]) -> FloatArray:
+        """
+        The tastes of users who did something.
+
+        Args:
+            bases: (U, F) the tastes that they start from, or (F,) one for all of them.
+            weights: (U, N) how much each of N events counts for each of them.
+            steps: (N, F) what each event adds at weight 1, as `steps` has it.
+
+        Returns:
+            (U, F) float32, summed in float64.
+        """
+        return np.asarray(bases + weights @ np.asarray(steps, np.float64), np.float32)
 
     def place(self, tastes: FloatArray) -> FloatArray:
         """

@@ -71,9 +71,9 @@ class Histories:
         rows = np.stack([anchors[item_id] for item_id in said])
         told = np.array([weights[item_id] for item_id in said], np.float64)
         fold_in = self._space.fold_in
-        taste = fold_in.prior + told @ fold_in.steps(rows).astype(np.float64)
+        tastes = fold_in.fold(fold_in.prior, told[None], fold_in.steps(rows))
         liked = History([item_id for item_id in said if weights[item_id] > 0], rows[told > 0])
-        return Folded(fold_in.place(np.asarray(taste[None], np.float32))[0], self._space.version, "history", liked, unknown)
+        return Folded(fold_in.place(tastes)[0], self._space.version, "history", liked, unknown)
 
     def _weights(self, deeds: Sequence[Deed]) -> dict[str, float]:
         """In likes, by item."""

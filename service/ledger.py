@@ -5,11 +5,11 @@ import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import scipy.sparse as sp
 
 from model.content import FloatArray
 from service.audiences import Served, Spread, Tellers, clear_audience, evidence_of
 from service.columns import take_first
-from service.folding import fold_tastes
 from service.ledger_tables import LedgerTables
 from service.pairs import Rows
 from service.reactions import Numbers, Rules, react
@@ -233,7 +233,8 @@ class Ledger(LedgerTables):
         pairs, items = self._pairs, self._pairs["item"][rows]
         own = self._rules.faded(pairs["weight"][rows], pairs["moment"][rows], user)
         own *= self._items["known"][items]
-        return fold_tastes(bases, self._items["step"][items], own, user), own
+        weights = sp.csr_array((own, (user, np.arange(len(own)))), shape=(len(users), len(own)))
+        return fold_in.fold(bases, weights, self._items["step"][items]), own
 
     def _refresh(self, users: Sequence[int]) -> None:
         """Brings the users' tastes and their items' audiences to where the pairs are, and lets go of pairs without events."""

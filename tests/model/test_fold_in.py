@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from model.content import FloatArray
 from model.fold_in import FoldIn
@@ -27,6 +28,19 @@ def test_a_step_is_the_anchor_centred_and_scaled_and_smaller_for_the_popular(arr
 
     np.testing.assert_allclose(steps[0], [4.0, 4.0], rtol=1e-6)
     np.testing.assert_allclose(steps[1], np.array([4.0, 4.0]) * np.exp(-1.0), rtol=1e-6)
+
+
+def test_a_taste_is_what_it_starts_from_and_weight_times_step_of_each_event(arrays: dict[str, FloatArray]) -> None:
+    """One user did both, the other nothing."""
+    fold, steps = FoldIn(arrays), np.array([[4.0, 0.0], [1.0, 2.0]], np.float32)
+    bases, weights = np.array([[1.0, 0.0], [0.0, 3.0]], np.float32), np.array([[0.5, -1.0], [0.0, 0.0]])
+
+    tastes = fold.fold(bases, weights, steps)
+
+    assert tastes.dtype == np.float32
+    assert tastes.tolist() == [[2.0, -2.0], [0.0, 3.0]]
+    assert fold.fold(bases, sp.csr_array(weights), steps).tolist() == tastes.tolist()
+    assert fold.fold(fold.prior, weights, steps).tolist() == [[1.5, -2.0], [0.5, 0.0]]
 
 
 def test_popularity_weighs_in_proportion_to_the_spread_of_a_users_scores(arrays: dict[str, FloatArray]) -> None:

@@ -59,8 +59,8 @@ def _few(
 
 def fold_users(trained: Trained, likes: sp.csr_array) -> FloatArray:
     """(U, D): users placed from their likes of warm items alone."""
-    fold = FoldIn(trained.fold_in)
-    return fold.place(fold.prior + likes @ fold.steps(trained.item_embeddings))
+    fold_in = FoldIn(trained.fold_in)
+    return fold_in.place(fold_in.fold(fold_in.prior, likes, fold_in.steps(trained.item_embeddings)))
 
 
 def with_users(trained: Trained, users: FloatArray) -> Trained:
