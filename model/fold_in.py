@@ -24,8 +24,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from model.content import FloatArray
-
-_SMALLEST_VARIANCE = 1e-12
+from model.score_deviations import score_deviations
 
 
 class FoldIn:
@@ -114,7 +113,7 @@ class FoldIn:
     def deviations(self, tastes: FloatArray) -> FloatArray:
         """(B, F) tastes to (B,): the spread of each user's scores, or the taste's length where that is not known."""
         spread = self._arrays["spread"] if self._has_popularity else np.eye(self.factors, dtype=np.float32)
-        return _deviations(tastes, spread)
+        return np.asarray(score_deviations(tastes, spread), np.float32)
 
 
 def place_users(tastes: FloatArray, popularity: float, spread: FloatArray) -> FloatArray:
@@ -125,10 +124,5 @@ def place_users(tastes: FloatArray, popularity: float, spread: FloatArray) -> Fl
         popularity: its weight, in deviations of a user's scores.
         spread: (F, F) covariance of items' taste.
     """
-    return np.column_stack([tastes, popularity * _deviations(tastes, spread)]).astype(np.float32)
-
-
-def _deviations(tastes: FloatArray, spread: FloatArray) -> FloatArray:
-    """(B,): the spread of each user's scores."""
-    variances = np.einsum("uf,fg,ug->u", tastes, spread, tastes, optimize=True)
-    return np.asarray(np.sqrt(np.maximum(variances, _SMALLEST_VARIANCE)), np.float32)
+    deviations = score_deviations(tastes, spread).astype(np.float32)
+    return np.column_stack([tastes, popularity * deviations]).astype(np.float32)

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.content import FloatArray
-
-_SMALLEST_VARIANCE = 1e-12
+from model.score_deviations import score_deviations
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +28,7 @@ class Moments:
 
     def spread(self, users: FloatArray) -> NDArray[np.float64]:
         """(B, D) users to (B,): the deviation of each one's scores, above 0."""
-        variances = np.einsum("ud,ud->u", users @ self.covariance, users)
-        return np.asarray(np.sqrt(np.maximum(variances, _SMALLEST_VARIANCE)))
+        return np.asarray(score_deviations(users, self.covariance), np.float64)
 
 
 class RunningMoments:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from model.content import FloatArray
+from model.score_deviations import score_deviations
 
 _LEAST = 1e-3
 """Of a singular value, beside the largest one."""
@@ -121,7 +122,7 @@ def median_spread(users: NDArray[np.floating], items: NDArray[np.floating]) -> f
     0 where nobody's do.
     """
     covariance = np.atleast_2d(np.cov(items.T, bias=True))
-    spreads = np.sqrt(np.maximum(np.einsum("uf,fg,ug->u", users, covariance, users, optimize=True), 0))
+    spreads = score_deviations(users, covariance, smallest_variance=0)
     some = spreads[spreads > _ROUNDING * spreads.max(initial=0)]
     return float(np.median(some)) if len(some) else 0.0
 
