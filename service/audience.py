@@ -77,7 +77,7 @@ class Audience:
             return []
         embedding = held[0].embedding if held else item.embedding.vector  # type: ignore[union-attr]  # one of them is there
         seen = self._seen_by(item_id) if exclude_seen else set()
-        moved, erased = self._moved(), self._ledger.erased
+        moved, erased = self._moved(), self._ledger.tables.erased
         found = [
             *self._trained().best(embedding, k, seen.union(erased, moved.user_ids)),
             *moved.best(embedding, k, seen),
@@ -87,7 +87,7 @@ class Audience:
     def _seen_by(self, item_id: str) -> set[str]:
         """Those who had the item in training, or did more with it than look since."""
         trained = {self._space.user_ids[row] for row in self._space.users_of(item_id).tolist()}
-        return (trained - self._ledger.erased) | self._ledger.actors(item_id)
+        return (trained - self._ledger.tables.erased) | self._ledger.tables.actors(item_id)
 
     def _trained(self) -> _Crowd:
         """The users of the checkpoint; how their scores lie is computed anew when the catalogue has changed."""

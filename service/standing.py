@@ -11,12 +11,12 @@ def state_of(space: Space, ledger: Ledger, item_id: str) -> str:
     """One of `warm`, `thawing`, `cold`."""
     if space.anchors.is_warm(item_id):
         return "warm"
-    return "thawing" if ledger.has_events(item_id) else "cold"
+    return "thawing" if ledger.tables.has_events(item_id) else "cold"
 
 
 async def with_standing(ledger: Ledger, answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Answers about items, completed by what their events did; an item without events costs nothing."""
-    moved = [answer["item_id"] for answer in answers if ledger.has_events(answer["item_id"])]
+    moved = [answer["item_id"] for answer in answers if ledger.tables.has_events(answer["item_id"])]
     progress = await asyncio.to_thread(ledger.progress, moved) if moved else {}
     for answer in answers:
         answer["event_count"], answer["thawed"] = progress.get(answer["item_id"], (0, 0.0))

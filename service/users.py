@@ -38,7 +38,8 @@ class Users:
     """
 
     def __init__(self, space: Space, caches: Sequence[UserCache], metrics: Metrics, ledger: Ledger) -> None:
-        self._space, self._caches, self._metrics, self._ledger = space, caches, metrics, ledger
+        self._space, self._caches, self._metrics = space, caches, metrics
+        self._ledger, self._tables = ledger, ledger.tables
         self._writes: set[asyncio.Task[None]] = set()
 
     @property
@@ -60,9 +61,9 @@ class Users:
         Raises:
             UnknownUser: the user is unknown and no fallback was asked for.
         """
-        number, trained = self._ledger.number(user_id), self._trained(user_id)
+        number, trained = self._tables.number(user_id), self._trained(user_id)
         if not number and trained is None:
-            if not fallback and not self._ledger.knows(user_id):
+            if not fallback and not self._tables.knows(user_id):
                 raise UnknownUser(user_id)
             return UserEmbedding(self._space.prior_user, "prior", self._space.version)
         return UserEmbedding(await self._cached(user_id, number), "user", self._space.version)
@@ -73,8 +74,8 @@ class Users:
 
     def seen_by(self, user_id: str) -> list[str]:
         """Ids of the items that a user had in training, or did more with than look since."""
-        trained = [] if self._ledger.is_erased(user_id) else self._space.seen_by(user_id)
-        return trained + self._ledger.acted_on(user_id)
+        trained = [] if self._tables.is_erased(user_id) else self._space.seen_by(user_id)
+        return trained + self._tables.acted_on(user_id)
 
     async def forget(self, user_id: str) -> None:
         """Takes a user out of the caches."""
@@ -85,8 +86,8 @@ class Users:
     def history(self, user_id: str) -> History:
         """What a user liked, the newest as well as in training."""
         trained, learned = self._space.liked_by(user_id)
-        since, anchors = self._ledger.likes(user_id)
-        if self._ledger.is_erased(user_id):
+        since, anchors = self._tables.likes(user_id)
+        if self._tables.is_erased(user_id):
             return History(since, anchors)
         return History([*trained, *since], np.concatenate([learned, anchors]))
 
@@ -104,7 +105,7 @@ class Users:
             await cache.close()
 
     def _trained(self, user_id: str) -> FloatArray | None:
-        return None if self._ledger.is_erased(user_id) else self._space.user_embedding(user_id)
+        return None if self._tables.is_erased(user_id) else self._space.user_embedding(user_id)
 
     async def _cached(self, user_id: str, number: int) -> FloatArray:
         missed = []
@@ -133,7 +134,7 @@ class Users:
 
     def _is_current(self, user_id: str, number: int) -> bool:
         """Whether what was computed for an event number still holds: nothing of an erased user is kept."""
-        return self._ledger.number(user_id) == number and (number > 0 or not self._ledger.is_erased(user_id))
+        return self._tables.number(user_id) == number and (number > 0 or not self._tables.is_erased(user_id))
 
     def _remember(self, caches: Sequence[UserCache], user_id: str, value: bytes) -> None:
         """Writes in the background: a request waits for one round trip to a cache, not for two."""

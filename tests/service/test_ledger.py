@@ -25,8 +25,8 @@ def settle(ledger: Ledger) -> None:
 def test_an_item_keeps_what_its_audience_says_while_others_leave_a_part_at_a_time(
     space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ann and Bob go, one of them is spread, and Cay comes before the other is."""
-    monkeypatch.setattr("service.ledger._PAIRS_AT_ONCE", 1)
+    """Ann and Bob go, one of them is refolded, and Cay comes before the other is."""
+    monkeypatch.setattr("service.refolding._PAIRS_AT_ONCE", 1)
     led, fresh = Ledger(space, Rules()), Ledger(space, Rules())
     with led.lock:
         led.apply([like(space, at, user, item) for at, item in enumerate(ITEMS, 1) for user in ("ann", "bob")])

@@ -179,12 +179,12 @@ async def test_nothing_is_left_of_items_that_only_an_erased_user_had_to_do_with(
     await client.post("/items", json={"item_id": "real", "title": "Sailboat mug"})
     await client.post("/events", json={"events": [*views, {**views[0], "event_id": "r", "item_id": "real"}]})
     await settle(client)
-    ledger = running(client).ledger
-    held = len(ledger._items.names())
+    items = running(client).ledger.tables.items
+    held = len(items.names())
 
     assert (await client.delete("/users/erin")).status_code == 204
     await settle(client)
 
-    assert (held, len(ledger._items.names())) == (501, 0)
+    assert (held, len(items.names())) == (501, 0)
     assert (await client.get("/items/real")).json()["state"] == "cold"
     assert (await client.post("/events", json={**views[7], "event_id": "n", "user_id": "ann"})).json()["counts"]["accepted"] == 1
