@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from model.content import FloatArray
+from service.history import History
 from service.index.protocol import Index
 from service.space import Space
 from service.store.store import Store
@@ -31,15 +32,6 @@ class Explanation:
     """Gate weights and experts, as `ItemFusion` has them."""
     nearest: Sequence[Near]
     """Of the user's history, the nearest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What somebody liked."""
-
-    item_ids: Sequence[str]
-    anchors: FloatArray
-    """(H, D)."""
 
 
 class Explainer:

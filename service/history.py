@@ -8,7 +8,6 @@ from typing import TypeAlias
 import numpy as np
 
 from model.content import FloatArray
-from service.explain import History
 from service.reactions import strongest
 from service.space import Space
 from service.store.store import Store
@@ -26,6 +25,15 @@ class Deed:
     value: float | None = None
     weight: float | None = None
     """In likes, in place of what the type is worth."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What somebody liked."""
+
+    item_ids: Sequence[str]
+    anchors: FloatArray
+    """(H, D)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import numpy as np
 from model.content import FloatArray
 from service.catalogue import COLD
 from service.diversify import candidates_for, choose_diverse
-from service.explain import History
 from service.explore import interleave, slots
+from service.history import History
 from service.index.protocol import Candidate, Index, Query
 from service.index.where import Where
 from service.recommendation_id import Origin

@@ -8,7 +8,7 @@ import numpy as np
 
 from model.content import FloatArray
 from service.errors import UnknownUser
-from service.explain import History
+from service.history import History
 from service.ledger import Ledger
 from service.metrics import Metrics
 from service.space import Space
