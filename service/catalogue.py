@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import structlog
 
-from service.audiences import Served
+from service.evidence import Served
 from service.index.protocol import Entry, Index
 from service.journal import Noted
 from service.ledger import Ledger

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from model.content import FloatArray
-from service.audiences import Served, evidence_of
 from service.columns import take_first
+from service.evidence import Served, evidence_of
 from service.ledger_tables import LedgerTables
 from service.pairs import Rows
 from service.reactions import Rules, react

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from model.content import FloatArray
-from service.audiences import audience_columns, pair_columns
 from service.columns import NamedColumns
+from service.evidence import audience_columns, pair_columns
 from service.pairs import Pairs
 from service.space import Space
 

@@ -6,8 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from model.content import FloatArray
-from service.audiences import Spread, Tellers, clear_audience
 from service.columns import take_first
+from service.evidence import AudienceUpdate, Tellers, clear_audience
 from service.ledger_tables import LedgerTables
 from service.pairs import Rows
 from service.reactions import Numbers, Rules
@@ -47,10 +47,10 @@ class Refolding:
         users, pairs, known = self._take(), self._tables.pairs, self._tables.users
         rows, user = pairs.of_users(users)
         tastes, own = self._tastes(users, rows, user)
-        spread, after = Spread(self._tables.items, pairs, rows, user), Tellers.of(self._space.fold_in, tastes)
-        spread.exchange(Tellers(known["reading"][users], known["size"][users]), after, own)
+        update, after = AudienceUpdate(self._tables.items, pairs, rows, user), Tellers.of(self._space.fold_in, tastes)
+        update.exchange(Tellers(known["reading"][users], known["size"][users]), after, own)
         known["reading"][users], known["size"][users] = after.readings, after.sizes
-        touched: list[int] = spread.touched.tolist()
+        touched: list[int] = update.touched.tolist()
         self._let_go(users, rows, touched)
         return touched
 

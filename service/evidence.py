@@ -61,8 +61,8 @@ class Tellers:
         return cls(fold_in.readings(tastes), fold_in.deviations(tastes))
 
 
-class Spread:
-    """Some users' pairs, as they are in their items' sums now; taken out and put in again as they have become."""
+class AudienceUpdate:
+    """Replaces some users' contributions to their items' audience sums: subtracts the old ones, adds the new."""
 
     def __init__(self, items: Columns, pairs: Columns, rows: Rows, user: Rows) -> None:
         """
