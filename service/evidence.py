@@ -12,7 +12,7 @@ from model.content import FloatArray
 from model.fold_in import FoldIn
 from model.thawing import Evidence
 from service.columns import Columns
-from service.pairs import Rows
+from service.pairs import RowIds
 from service.reactions import Numbers
 
 _SMALLEST = 1e-9
@@ -64,7 +64,7 @@ class Tellers:
 class AudienceUpdate:
     """Replaces some users' contributions to their items' audience sums: subtracts the old ones, adds the new."""
 
-    def __init__(self, items: Columns, pairs: Columns, rows: Rows, user: Rows) -> None:
+    def __init__(self, items: Columns, pairs: Columns, rows: RowIds, user: RowIds) -> None:
         """
         Args:
             rows: (R,) the pairs' rows.
@@ -101,7 +101,7 @@ class AudienceUpdate:
         )
 
 
-def evidence_of(items: Columns, rows: Rows) -> Evidence:
+def evidence_of(items: Columns, rows: RowIds) -> Evidence:
     """What N items' events say, each user without its own event on the item."""
 
     def summed(name: str) -> FloatArray:
@@ -114,7 +114,7 @@ def evidence_of(items: Columns, rows: Rows) -> Evidence:
     return Evidence(counted("acted"), summed("acted"), counted("passed"), summed("passed"), counted("trained"))
 
 
-def clear_audience(items: Columns, rows: Rows) -> None:
+def clear_audience(items: Columns, rows: RowIds) -> None:
     """Nobody is left: exactly nothing, whatever rounding left there."""
     names: list[str] = [*COUNTS, "acted_sum", "passed_sum"]
     for name in names:

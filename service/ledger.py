@@ -10,7 +10,7 @@ from model.content import FloatArray
 from service.columns import take_first
 from service.evidence import Served, evidence_of
 from service.ledger_tables import LedgerTables
-from service.pairs import Rows
+from service.pairs import RowIds
 from service.reactions import Rules, react
 from service.refolding import Refolding
 from service.space import Space
@@ -130,7 +130,7 @@ class Ledger:
                 items.drop(row)
         return served
 
-    def _served(self, item_ids: Sequence[str], rows: Rows, anchors: FloatArray) -> Served:
+    def _served(self, item_ids: Sequence[str], rows: RowIds, anchors: FloatArray) -> Served:
         evidence, thawing = evidence_of(self.tables.items, rows), self._space.thawing
         return Served(item_ids, thawing.move(anchors, evidence), self._coldness(item_ids) * (1 - thawing.shares(evidence)))
 

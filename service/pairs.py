@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from service.columns import Columns
 
-Rows = NDArray[np.int64]
+RowIds = NDArray[np.int64]
 
 
 class Pairs(Columns):
@@ -21,11 +21,11 @@ class Pairs(Columns):
         self._of_user: defaultdict[int, array[int]] = defaultdict(lambda: array("q"))
         self._of_item: defaultdict[int, array[int]] = defaultdict(lambda: array("q"))
 
-    def of_user(self, user: int) -> Rows:
+    def of_user(self, user: int) -> RowIds:
         """Rows of a user's pairs."""
         return _copy(self._of_user.get(user))
 
-    def of_item(self, item: int) -> Rows:
+    def of_item(self, item: int) -> RowIds:
         """Rows of an item's pairs."""
         return _copy(self._of_item.get(item))
 
@@ -37,7 +37,7 @@ class Pairs(Columns):
         """How many pairs an item has; as quick for many as for few."""
         return len(self._of_item.get(item, ()))
 
-    def of_users(self, users: Sequence[int]) -> tuple[Rows, Rows]:
+    def of_users(self, users: Sequence[int]) -> tuple[RowIds, RowIds]:
         """Rows of the users' pairs, and which of the users, from 0, each is of."""
         rows = [self.of_user(user) for user in users]
         return np.concatenate(rows), np.repeat(np.arange(len(users)), [len(some) for some in rows])
@@ -70,6 +70,6 @@ class Pairs(Columns):
         self.give_back(row)
 
 
-def _copy(rows: "array[int] | None") -> Rows:
+def _copy(rows: "array[int] | None") -> RowIds:
     """The rows as they are at this moment: a slice is one step, and leaves the array free to grow."""
     return np.array(rows[:] if rows is not None else (), np.int64)

@@ -9,7 +9,7 @@ from model.content import FloatArray
 from service.columns import take_first
 from service.evidence import AudienceUpdate, Tellers, clear_audience
 from service.ledger_tables import LedgerTables
-from service.pairs import Rows
+from service.pairs import RowIds
 from service.reactions import Numbers, Rules
 from service.space import Space
 
@@ -65,7 +65,7 @@ class Refolding:
                 break
         return take_first(self._stale, len(users))
 
-    def _tastes(self, users: Sequence[int], rows: Rows, user: Rows) -> tuple[FloatArray, Numbers]:
+    def _tastes(self, users: Sequence[int], rows: RowIds, user: RowIds) -> tuple[FloatArray, Numbers]:
         """The users' tastes, and how many steps of its own item each of their pairs has in them."""
         pairs, items = self._tables.pairs, self._tables.pairs["item"][rows]
         own = self._rules.faded(pairs["weight"][rows], pairs["moment"][rows], user)
@@ -79,7 +79,7 @@ class Refolding:
         trained = [None if self._tables.is_erased(name) else self._space.user_embedding(name) for name in names]
         return np.stack([fold_in.prior if known is None else fold_in.base(known[None])[0] for known in trained])
 
-    def _let_go(self, users: Sequence[int], rows: Rows, items: Sequence[int]) -> None:
+    def _let_go(self, users: Sequence[int], rows: RowIds, items: Sequence[int]) -> None:
         """Of pairs without events, of what is left in the sums of items without pairs, and of users without pairs."""
         pairs = self._tables.pairs
         for row in rows[pairs["events"][rows] == 0].tolist():

@@ -20,7 +20,7 @@ _MISSING = 0
 _LONG = 256  # characters of a string whose hash is not kept: whoever sends many would fill the memory
 
 
-class Columns:
+class AttributeColumns:
     """
     A column for each attribute's name.
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.content import BoolArray
-from service.index.columns import Columns
+from service.index.columns import AttributeColumns
 from service.index.protocol import Entry
 from service.index.where import Condition, Where
 
@@ -22,7 +22,7 @@ class Rows:
         self._entries: list[tuple[str, frozenset[str]]] = []
         self._tags: dict[str, BoolArray] = {}
         self._published: NDArray[np.float64] = np.zeros(_FIRST)
-        self._columns = Columns()
+        self._columns = AttributeColumns()
 
     def __len__(self) -> int:
         return len(self._entries)
