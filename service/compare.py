@@ -9,6 +9,7 @@ import numpy as np
 
 from model.content import FloatArray
 from model.event_types import Liking
+from model.ties import tie_key
 from service.ledger import Ledger
 from service.placing import embed_stored
 from service.reactions import Rules
@@ -94,12 +95,18 @@ def compare(serving: Space, new: Space, judged: Judged, rules: Rules) -> Compari
 
 def _ndcg(space: Space, judged: Judged, rules: Rules, users: Sequence[str]) -> FloatArray:
     placed = [(item.item_id, found) for item, found in zip(judged.items, embed_stored(space, judged.items), strict=True)]
-    there = [(item_id, found.vector) for item_id, found in placed if found is not None]
+    readable = [(item_id, found.vector) for item_id, found in placed if found is not None]
+    there = sorted(readable, key=lambda one: tie_key(one[0]))
     ids = [item_id for item_id, _ in there]
     vectors = np.array([vector for _, vector in there], np.float32).reshape(len(ids), space.tower.width)
     ledger = _ledger(space, judged, rules)
-    found = [_ndcg_of(vectors @ _embedding(space, ledger, user_id), ids, judged.likes[user_id]) for user_id in users]
+    found = [_ndcg_of(_scores(vectors, _embedding(space, ledger, user_id)), ids, judged.likes[user_id]) for user_id in users]
     return np.array(found, np.float32)
+
+
+def _scores(vectors: FloatArray, user: FloatArray) -> FloatArray:
+    """(I, D) and (D,) to (I,), equal ones for equal embeddings: BLAS, behind `@`, rounds rows differently."""
+    return np.asarray(np.einsum("id,d->i", vectors, user))
 
 
 def _ledger(space: Space, judged: Judged, rules: Rules) -> Ledger:
@@ -120,7 +127,13 @@ def _embedding(space: Space, ledger: Ledger, user_id: str) -> FloatArray:
 
 
 def _ndcg_of(scores: FloatArray, ids: Sequence[str], liked: frozenset[str]) -> float:
-    """An item that a checkpoint cannot read is ranked nowhere."""
+    """
+    NDCG of one user's list; an item that a checkpoint cannot read is ranked nowhere.
+
+    Args:
+        scores: (I,).
+        ids: of the items, in the order in which equal scores are ranked.
+    """
     order = np.argsort(-scores, kind="stable")[:K]
     gain = sum(1 / math.log2(rank + 2) for rank, row in enumerate(order.tolist()) if ids[row] in liked)
     return gain / sum(1 / math.log2(rank + 2) for rank in range(min(K, len(liked))))

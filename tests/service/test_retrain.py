@@ -5,12 +5,14 @@ from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from pydantic import SecretStr
 
 from model.checkpoint import load_checkpoint, load_manifest
 from model.content import Content
 from model.features import row_to_bytes
+from model.ties import tie_key
 from service.client import Client
 from service.compare import Comparison, Judged, compare
 from service.configured import choose_checkpoint
@@ -19,7 +21,7 @@ from service.reactions import Rules
 from service.retrain import Retrained, RetrainFailed, Wishes, _options, retrain, say
 from service.settings import Settings
 from service.space import Space
-from service.store.records import StoredFeatures, StoredItem
+from service.store.records import StoredEmbedding, StoredFeatures, StoredItem
 from tests.processes import thaw_process
 from training.data.demo import DemoItem, DemoUser, make_item, make_users
 
@@ -165,6 +167,20 @@ def test_who_was_erased_judges_nothing(space: Space) -> None:
     judged = Judged(_items(space), [], {}, {"a": frozenset({"one"}), "b": frozenset({"two"})}, frozenset({"a"}))
 
     assert compare(space, space, judged, Rules()).users == 1
+
+
+@pytest.mark.parametrize("likes_the_first", [True, False])
+def test_equal_scores_are_ranked_by_the_hash_of_the_id_however_the_items_come(
+    space: Space, monkeypatch: pytest.MonkeyPatch, likes_the_first: bool
+) -> None:
+    by_hash = sorted((f"item-{at}" for at in range(40)), key=tie_key)
+    same = StoredEmbedding(space.version, np.ones(space.tower.width, np.float32), {})
+    monkeypatch.setattr("service.compare.embed_stored", lambda _, items: [same] * len(items))
+    liked = by_hash[0 if likes_the_first else -1]
+    for names in (by_hash, by_hash[::-1]):
+        judged = Judged([StoredItem(name) for name in names], [], {}, {"a": frozenset({liked})}, frozenset())
+
+        assert compare(space, space, judged, Rules()).new == float(likes_the_first)
 
 
 def _items(space: Space) -> list[StoredItem]:
