@@ -16,9 +16,6 @@ from service.store.events import EventLog
 from service.store.records import Change, Deleted, Put, StoredItem
 from service.store.store import Store
 
-COLD = "cold"
-_WARM_TAGS: frozenset[str] = frozenset()
-_COLD_TAGS = frozenset({COLD})
 _log = structlog.get_logger(__name__)
 
 
@@ -84,7 +81,7 @@ class Catalogue:
             heads, served = store.heads(ids), self.ledger.serve(ids, vectors)
             rows = [row for row, item_id in enumerate(ids) if item_id in heads and not heads[item_id].hidden]
             self.index.put(self._entry(heads[ids[row]], served, row) for row in rows)
-        _log.info("index built", items=len(self.index), cold=self.index.count(COLD), unplaced=self.unplaced)
+        _log.info("index built", items=len(self.index), cold=self.index.count_cold(), unplaced=self.unplaced)
 
     def follow(self, store: Store, noted: Noted) -> None:
         """Brings ledger and index to where the store is about what was noted, as if each change had come by `apply`."""
@@ -107,11 +104,10 @@ class Catalogue:
         return self._entry(change.item, self.ledger.serve([change.item.item_id], change.item.embedding.vector[None]), 0)
 
     def _entry(self, item: StoredItem, served: Served, row: int) -> Entry:
-        warm = self.space.anchors.is_warm(item.item_id)
         return Entry(
             item.item_id,
             served.embeddings[row],
-            tags=_WARM_TAGS if warm else _COLD_TAGS,
+            is_cold=not self.space.anchors.is_warm(item.item_id),
             expires_at=item.expires_at,
             attributes=item.attributes,
             published=item.created_at if item.published_at is None else item.published_at,

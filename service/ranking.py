@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.content import FloatArray
-from service.catalogue import COLD
 from service.diversify import candidates_for, choose_diverse
 from service.explore import interleave, slots
 from service.history import History
@@ -74,7 +73,7 @@ class Ranking:
         tau = self._defaults.tau_of(wish)
         queries = [self._query(reader, scale, wish, tau) for reader, scale in zip(readers, scales, strict=True)]
         where, wanted = wish.where(), candidates_for(wish.k, wish.diversity)
-        found = self._index.search_many(queries, wanted, within=_tag(wish), where=where)
+        found = self._index.search_many(queries, wanted, cold_only=wish.cold_only, where=where)
         every = zip(readers, scales, queries, found, strict=True)
         return [self._list(reader, scale, query, hits, wish, where) for reader, scale, query, hits in every]
 
@@ -106,16 +105,12 @@ class Ranking:
 
     def _newest(self, query: Query, count: int, wish: Wish, where: Where | None) -> list[Candidate]:
         """The newest items that the user does not know, the best scored first."""
-        ids = self._index.newest(_POOL * count, within=_tag(wish), where=where, exclude=query.exclude)
+        ids = self._index.newest(_POOL * count, cold_only=wish.cold_only, where=where, exclude=query.exclude)
         entries = self._index.get(ids)
         scored = [
             Candidate(entry.item_id, float(entry.embedding @ query.vector) + query.lift * entry.coldness) for entry in entries
         ]
         return sorted(scored, key=lambda candidate: -candidate.score)
-
-
-def _tag(wish: Wish) -> str | None:
-    return COLD if wish.cold_only else None
 
 
 def _picked(hits: Sequence[Candidate], scale: _Scale, wish: Wish, reason: Reason) -> list[Pick]:

@@ -6,7 +6,7 @@ import time
 
 import structlog
 
-from service.index.protocol import Candidate, Index
+from service.index.protocol import Candidate, Index, Query
 from service.live import Live
 
 QUERIES, K = 8, 20
@@ -23,7 +23,7 @@ def measure_recall(index: Index, *, queries: int = QUERIES, k: int = K, seed: in
     rows = index.sample(queries, random.Random(seed))
     if not len(rows):
         return None
-    return sum(_recall_at(index.search(row, k), index.search_exactly(row, k)) for row in rows) / len(rows)
+    return sum(_recall_at(index.search_many([Query(row)], k)[0], index.search_exactly(row, k)) for row in rows) / len(rows)
 
 
 def _recall_at(found: list[Candidate], exact: list[Candidate]) -> float:

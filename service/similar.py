@@ -1,6 +1,5 @@
 """Items like an item."""
 
-from service.catalogue import COLD
 from service.errors import UnknownItem
 from service.index.protocol import Candidate, Index
 from service.index.where import Where
@@ -31,5 +30,5 @@ class Similar:
             if item.embedding is None:
                 return []
             embedding = item.embedding.vector
-        within = COLD if cold_only else None
-        return self._index.search_angle(embedding[: self._space.taste_width], k, within=within, where=where, exclude=[item_id])
+        taste = embedding[: self._space.taste_width]
+        return self._index.search_angle(taste, k, cold_only=cold_only, where=where, exclude=[item_id])

@@ -54,10 +54,10 @@ class FlatIndex:
         self._drop_expired()
         return len(self._rows)
 
-    def count(self, tag: str) -> int:
+    def count_cold(self) -> int:
         self._drop_expired()
         with self._lock.reading():
-            return self._rows.count(tag)
+            return self._rows.count_cold()
 
     def put(self, entries: Iterable[Entry]) -> None:
         latest = {entry.item_id: entry for entry in entries}
@@ -86,13 +86,8 @@ class FlatIndex:
                 for item_id in part:
                     self._expiries.note(item_id, None)
 
-    def search(
-        self, query: FloatArray, k: int, *, within: str | None = None, where: Where | None = None, exclude: Collection[str] = ()
-    ) -> list[Candidate]:
-        return self.search_many([Query(query, exclude=exclude)], k, within=within, where=where)[0]
-
     def search_many(
-        self, queries: Sequence[Query], k: int, *, within: str | None = None, where: Where | None = None
+        self, queries: Sequence[Query], k: int, *, cold_only: bool = False, where: Where | None = None
     ) -> list[list[Candidate]]:
         for query in queries:
             self._check(query.vector)
@@ -100,19 +95,19 @@ class FlatIndex:
         with self._lock.reading():
             if k <= 0 or not len(self._rows):
                 return [[] for _ in queries]
-            scope = self._scope(within, where)
+            scope = self._scope(cold_only, where)
             together = len(queries) >= _MANY and scope.rows is None
             found = self._best_together(queries, k, scope) if together else (self._best(query, k, scope) for query in queries)
             return [_ordered(candidates, k) for candidates in found]
 
     def search_angle(
-        self, query: FloatArray, k: int, *, within: str | None = None, where: Where | None = None, exclude: Collection[str] = ()
+        self, query: FloatArray, k: int, *, cold_only: bool = False, where: Where | None = None, exclude: Collection[str] = ()
     ) -> list[Candidate]:
         self._drop_expired()
         with self._lock.reading():
             if k <= 0 or not len(self._rows):
                 return []
-            rows = self._scope_rows(self._scope(within, where))
+            rows = self._scope_rows(self._scope(cold_only, where))
             width = len(query)
             held = self._block.view()[:, :width]
             lengths = np.sqrt(np.einsum("nw,nw->n", held, held))[rows]  # ten times faster than norm on a part of the columns
@@ -136,11 +131,11 @@ class FlatIndex:
             return self._block.view()[sorted(random.sample(range(size), min(count, size))), : self._dim]
 
     def newest(
-        self, count: int, *, within: str | None = None, where: Where | None = None, exclude: Collection[str] = ()
+        self, count: int, *, cold_only: bool = False, where: Where | None = None, exclude: Collection[str] = ()
     ) -> list[str]:
         self._drop_expired()
         with self._lock.reading():
-            rows = self._scope_rows(self._scope(within, where))
+            rows = self._scope_rows(self._scope(cold_only, where))
             found = self._top(self._rows.published[rows], rows, count, self._rows.rows(exclude)) if count > 0 else []
         return [candidate.item_id for candidate in _ordered(found, count)]
 
@@ -168,10 +163,10 @@ class FlatIndex:
     def _entry(self, item_id: str, row: int, kept: FloatArray) -> Entry:
         """(D + 1,) back to what was put."""
         published, coldness = float(self._rows.published[row]), float(kept[-1])
-        return Entry(item_id, kept[: self._dim], self._rows.tags(row), published=published, coldness=coldness)
+        return Entry(item_id, kept[: self._dim], self._rows.is_cold(row), published=published, coldness=coldness)
 
-    def _scope(self, within: str | None, where: Where | None) -> _Scope:
-        allowed = self._rows.allowed(within, where)
+    def _scope(self, cold_only: bool, where: Where | None) -> _Scope:
+        allowed = self._rows.allowed(cold_only, where)
         if allowed is None:
             return _Scope(None, None)
         few = 2 * int(np.count_nonzero(allowed)) <= len(allowed)

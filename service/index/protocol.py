@@ -17,8 +17,8 @@ class Entry:
     item_id: str
     embedding: FloatArray
     """(D,) float32, finite."""
-    tags: frozenset[str] = frozenset()
-    """Groups that a search can be kept within."""
+    is_cold: bool = False
+    """Whether it had no interactions in training; a search can be kept within such items."""
     expires_at: float | None = None
     """Seconds since 1970: from then on it is as if it had been removed."""
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
@@ -52,15 +52,15 @@ class Index(Protocol):
     """
     Item embeddings, searched by inner product. Safe for many readers beside one writer.
 
-    Every search can be kept within a tag and within what `where` says of attributes and age; it is exact all the same.
+    Every search can be kept within cold items and within what `where` says of attributes and age; it is exact all the same.
     Equal scores are ordered by a hash of the item id, at the k-th place too: neither the order of posting nor that of
     ids decides. Fewer than k items: all of them. k = 0: none.
     """
 
     def __len__(self) -> int: ...
 
-    def count(self, tag: str) -> int:
-        """How many items carry a tag."""
+    def count_cold(self) -> int:
+        """How many items are cold."""
         ...
 
     def put(self, entries: Iterable[Entry]) -> None:
@@ -90,42 +90,41 @@ class Index(Protocol):
         """Takes items out; an id that is not there is passed over."""
         ...
 
-    def search(
-        self, query: FloatArray, k: int, *, within: str | None = None, where: Where | None = None, exclude: Collection[str] = ()
-    ) -> list[Candidate]:
+    def search_many(
+        self, queries: Sequence[Query], k: int, *, cold_only: bool = False, where: Where | None = None
+    ) -> list[list[Candidate]]:
         """
-        The k items of the highest inner product with the query, best first.
+        The k items of the highest score for each query, best first, as one search.
 
         Args:
-            query: (D,) float32.
-            within: only items that carry this tag.
             where: only items of which this holds.
-            exclude: item ids never to return; those that are not there are passed over.
 
         Raises:
-            DimensionMismatch: the query is not (D,).
+            DimensionMismatch: a query's vector is not (D,).
         """
-        ...
-
-    def search_many(
-        self, queries: Sequence[Query], k: int, *, within: str | None = None, where: Where | None = None
-    ) -> list[list[Candidate]]:
-        """The k items of the highest score for each query, as one search; otherwise as `search`."""
         ...
 
     def search_angle(
-        self, query: FloatArray, k: int, *, within: str | None = None, where: Where | None = None, exclude: Collection[str] = ()
+        self, query: FloatArray, k: int, *, cold_only: bool = False, where: Where | None = None, exclude: Collection[str] = ()
     ) -> list[Candidate]:
         """
         The k items of the highest cosine to the query; the score is the cosine.
 
         Args:
             query: (F,) float32 with F up to D: only the first F coordinates of the embeddings are read.
+            exclude: item ids never to return; those that are not there are passed over.
         """
         ...
 
     def search_exactly(self, query: FloatArray, k: int) -> list[Candidate]:
-        """The same as `search` by looking at every row without the index' own help: what it is measured against."""
+        """
+        The k items of the highest inner product with a (D,) query, by looking at every row without the index' own help.
+
+        What `search_many` is measured against.
+
+        Raises:
+            DimensionMismatch: the query is not (D,).
+        """
         ...
 
     def sample(self, count: int, random: Random) -> FloatArray:
@@ -133,7 +132,7 @@ class Index(Protocol):
         ...
 
     def newest(
-        self, count: int, *, within: str | None = None, where: Where | None = None, exclude: Collection[str] = ()
+        self, count: int, *, cold_only: bool = False, where: Where | None = None, exclude: Collection[str] = ()
     ) -> list[str]:
         """Ids of the items published last, the newest first."""
         ...

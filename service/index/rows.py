@@ -1,4 +1,4 @@
-"""What is known of each row beside its embedding: whose it is, its tags, its attributes, its age."""
+"""What is known of each row beside its embedding: whose it is, whether it is cold, its attributes, its age."""
 
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
@@ -19,13 +19,13 @@ class Rows:
 
     def __init__(self) -> None:
         self._by_id: dict[str, int] = {}
-        self._entries: list[tuple[str, frozenset[str]]] = []
-        self._tags: dict[str, BoolArray] = {}
+        self._ids: list[str] = []
+        self._cold: BoolArray = np.zeros(_FIRST, np.bool_)
         self._published: NDArray[np.float64] = np.zeros(_FIRST)
         self._columns = AttributeColumns()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._ids)
 
     def __contains__(self, item_id: str) -> bool:
         return item_id in self._by_id
@@ -43,45 +43,41 @@ class Rows:
         return {self._by_id[item_id] for item_id in item_ids if item_id in self._by_id}
 
     def item_id(self, row: int) -> str:
-        return self._entries[row][0]
+        return self._ids[row]
 
-    def tags(self, row: int) -> frozenset[str]:
-        return self._entries[row][1]
+    def is_cold(self, row: int) -> bool:
+        return bool(self._cold[row])
 
-    def count(self, tag: str) -> int:
-        return int(self._tags[tag][: len(self)].sum()) if tag in self._tags else 0
+    def count_cold(self) -> int:
+        return int(self._cold[: len(self)].sum())
 
     def append(self, entry: Entry) -> None:
         row = len(self)
         self._by_id[entry.item_id] = row
-        self._entries.append((entry.item_id, entry.tags))
+        self._ids.append(entry.item_id)
         self._columns.append(entry.attributes)
-        self._note(row, entry.tags, entry.published)
+        self._note(row, entry.is_cold, entry.published)
 
     def write(self, row: int, entry: Entry) -> None:
-        self._entries[row] = (entry.item_id, entry.tags)
         self._columns.write(row, entry.attributes)
-        self._note(row, entry.tags, entry.published)
+        self._note(row, entry.is_cold, entry.published)
 
     def fill(self, row: int) -> None:
         """Moves the last row to `row` and drops it there."""
-        del self._by_id[self._entries[row][0]]
+        del self._by_id[self._ids[row]]
         last = len(self) - 1
         if row != last:
-            item_id, tags = self._entries[row] = self._entries[last]
-            self._by_id[item_id] = row
-            self._note(row, tags, float(self._published[last]))
+            self._ids[row] = self._ids[last]
+            self._by_id[self._ids[row]] = row
+            self._note(row, self.is_cold(last), float(self._published[last]))
         self._columns.fill(row)
-        self._entries.pop()
+        self._ids.pop()
 
-    def allowed(self, within: str | None, where: Where | None) -> BoolArray | None:
-        """(n,) bool: the rows that carry the tag and of which `where` holds; None for every row."""
-        masks = [*self._tagged(within), *(self._holding(where) if where is not None else ())]
+    def allowed(self, cold_only: bool, where: Where | None) -> BoolArray | None:
+        """(n,) bool: the rows that are cold, where only these are asked for, and of which `where` holds; None for every row."""
+        masks = [self._cold[: len(self)]] if cold_only else []
+        masks += self._holding(where) if where is not None else ()
         return np.logical_and.reduce(masks) if masks else None
-
-    def _tagged(self, tag: str | None) -> Iterator[BoolArray]:
-        if tag is not None:
-            yield self._tags[tag][: len(self)] if tag in self._tags else np.zeros(len(self), np.bool_)
 
     def _holding(self, where: Where) -> Iterator[BoolArray]:
         holding: Callable[[Condition], BoolArray] = self._columns.holding
@@ -92,18 +88,11 @@ class Rows:
             yield np.logical_or.reduce([holding(condition) for condition in where.should])
         yield from (~holding(condition) for condition in where.must_not)
 
-    def _note(self, row: int, tags: frozenset[str], published: float) -> None:
+    def _note(self, row: int, is_cold: bool, published: float) -> None:
         if row >= len(self._published):
-            self._published = _longer(self._published, row)
-        self._published[row] = published
-        for tag in tags - self._tags.keys():
-            self._tags[tag] = np.zeros(len(self._published), np.bool_)
-        for tag in self._tags:
-            if row >= len(self._tags[tag]):
-                self._tags[tag] = _longer(self._tags[tag], row)
-            self._tags[tag][row] = tag in tags
+            self._cold, self._published = _twice_as_long(self._cold), _twice_as_long(self._published)
+        self._cold[row], self._published[row] = is_cold, published
 
 
-def _longer(values: NDArray[Any], row: int) -> NDArray[Any]:
-    more = max(len(values), row + 1 - len(values))
-    return np.concatenate([values, np.zeros(more, values.dtype)])
+def _twice_as_long(values: NDArray[Any]) -> NDArray[Any]:
+    return np.concatenate([values, np.zeros_like(values)])

@@ -6,7 +6,6 @@ import orjson
 from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse, Response
 
-from service.catalogue import COLD
 from service.errors import OutOfStep
 from service.keys import Right
 from service.routes.access import NeedsForMetrics, require
@@ -70,7 +69,7 @@ async def metrics(service: ServiceDep) -> Response:
     await service.users.probe()
     measured = service.metrics
     measured.index_items.set(await asyncio.to_thread(len, service.index))
-    measured.cold_items.set(await asyncio.to_thread(service.index.count, COLD))
+    measured.cold_items.set(await asyncio.to_thread(service.index.count_cold))
     measured.encode_waiting.set(service.ingestor.waiting)
     measured.store_waiting.set(service.store.waiting)
     measured.out_of_step.set(service.store.is_ahead)

@@ -17,6 +17,7 @@ from service.index.faiss_flat import FlatIndex
 from service.index.protocol import Entry, Query
 from service.index.where import Between, OneOf, Where
 from tests.conftest import ClientMaker
+from tests.service.searching import search
 
 USER = "words-sailing-01"
 VALUES = st.one_of(
@@ -78,7 +79,7 @@ def follow(history: list[tuple[int, dict[str, Any] | None]], wheres: list[Where]
             truth[f"i{number}"] = attributes
 
     for where in wheres:
-        found = {hit.item_id for hit in index.search(np.ones(2, np.float32), 500, where=where)}
+        found = {hit.item_id for hit in search(index, np.ones(2, np.float32), 500, where=where)}
         assert found == {item_id for item_id, attributes in truth.items() if holds_all(where, attributes)}
 
 
@@ -94,7 +95,7 @@ def test_an_item_that_goes_takes_nothing_of_a_rare_attribute_with_it() -> None:
 
     left = [at for at in range(1960, 2000) if at not in (1999, 1970)]
     for at in left:
-        assert [hit.item_id for hit in index.search(rows[at], 5, where=Where(must=(OneOf("rare", (at,)),)))] == [f"i{at}"]
+        assert [hit.item_id for hit in search(index, rows[at], 5, where=Where(must=(OneOf("rare", (at,)),)))] == [f"i{at}"]
     assert len(index) == 1996
     assert np.array_equal(index.get(["i1998"])[0].embedding, rows[1998])
 
@@ -109,7 +110,7 @@ def test_a_filter_costs_no_recall_however_selective(share: float) -> None:
     where = Where(must=(OneOf("kept", (True,)),))
 
     for query in random.standard_normal((5, 8)).astype(np.float32):
-        found = [hit.item_id for hit in index.search(query, 20, where=where, exclude=["i7"])]
+        found = [hit.item_id for hit in search(index, query, 20, where=where, exclude=["i7"])]
         best = [at for at in np.argsort(-(rows @ query)) if kept[at] and at != 7][:20]
         assert found == [f"i{at}" for at in best]
 
@@ -143,7 +144,7 @@ def test_a_name_that_few_items_have_costs_no_column_of_all() -> None:
     columns = index._rows._columns._columns
 
     assert sum(len(column._codes) for column in columns.values()) < 10_000
-    assert [hit.item_id for hit in index.search(np.ones(2, np.float32), 9, where=Where(must=(OneOf("only-7", (7,)),)))] == ["i7"]
+    assert [hit.item_id for hit in search(index, np.ones(2, np.float32), 9, where=Where(must=(OneOf("only-7", (7,)),)))] == ["i7"]
 
 
 async def ids(client: httpx.AsyncClient, **body: Any) -> list[str]:
@@ -247,7 +248,7 @@ def test_since_keeps_what_was_published_then_or_later() -> None:
     index = FlatIndex(2)
     index.put(Entry(f"{days}-days", np.ones(2, np.float32), published=now - 86_400 * days) for days in (0, 1, 2, 3))
 
-    found = [hit.item_id for hit in index.search(np.ones(2, np.float32), 9, where=Where(since=now - 86_400))]
+    found = [hit.item_id for hit in search(index, np.ones(2, np.float32), 9, where=Where(since=now - 86_400))]
 
     assert sorted(found) == ["0-days", "1-days"]
     assert index.newest(2) == ["0-days", "1-days"]

@@ -3,21 +3,23 @@
 import asyncio
 import math
 from collections import Counter
+from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from model.content import FloatArray
 from service.gate_watch import GateWatch
 from service.index.faiss_flat import FlatIndex
-from service.index.protocol import Candidate, Entry
+from service.index.protocol import Candidate, Entry, Query
 from service.metrics import Metrics
 from service.recall import measure_recall
 from tests.conftest import ClientMaker
 from tests.fakes import draw_jpeg
+from tests.service.searching import search
 
 USER = "words-sailing-01"
 
@@ -93,8 +95,8 @@ async def test_degraded_answers_are_counted(service: ClientMaker) -> None:
 class Forgetful(FlatIndex):
     """An index whose search loses every other hit."""
 
-    def search(self, query: FloatArray, k: int, **options: object) -> list[Candidate]:
-        return super().search(query, k)[::2]
+    def search_many(self, queries: Sequence[Query], k: int, **options: Any) -> list[list[Candidate]]:
+        return [hits[::2] for hits in super().search_many(queries, k, **options)]
 
 
 def filled(index: FlatIndex, items: int) -> FlatIndex:
@@ -124,7 +126,7 @@ def test_an_exact_search_agrees_with_the_index_and_a_sample_is_of_its_rows() -> 
     assert rows.shape == (10, 8)
     for row in rows:
         exact = index.search_exactly(row, 7)
-        assert [hit.item_id for hit in exact] == [hit.item_id for hit in index.search(row, 7)]
+        assert [hit.item_id for hit in exact] == [hit.item_id for hit in search(index, row, 7)]
     assert index.sample(99, Random(2)).shape == (50, 8)
     index.remove([f"item-{at}" for at in range(50)])
     assert index.search_exactly(rows[0], 7) == []
