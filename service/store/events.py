@@ -2,22 +2,19 @@
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
+from service.store.chunks import chunks
 from service.store.event_records import Erased, KeptEvent, KnownItem, NewEvent, Pair, Reacted, Status, UserRecord
 from service.store.records import Change
 from service.store.store import Store
 from service.store.tables import embeddings_table, erased_events_table, erasures_table, events_table, items_table
-
-Key = TypeVar("Key")
-_AT_ONCE = 400
-"""Keys in one query: far below what any database takes."""
 
 _PAIR = (events_table.c.user_id, events_table.c.item_id)
 
@@ -133,19 +130,19 @@ def _remove_older(connection: sa.Connection, moment: float, limit: int, space: s
     table = events_table
     query = sa.select(table.c.number, table.c.user_id, table.c.item_id).where(table.c.timestamp < moment)
     rows = connection.execute(query.order_by(table.c.timestamp).limit(limit)).all()
-    for numbers in _chunks([row.number for row in rows], _AT_ONCE):
+    for numbers in chunks([row.number for row in rows]):
         connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))
     return _reacted(connection, [], {(row.user_id, row.item_id) for row in rows}, space, through)
 
 
 def _reacted(connection: sa.Connection, statuses: Sequence[Status], touched: set[Pair], space: str, through: int) -> Reacted:
     pairs: dict[Pair, list[KeptEvent]] = {pair: [] for pair in sorted(touched)}
-    for hashes in _chunks({hash_pair(*pair) for pair in pairs}, _AT_ONCE):
+    for hashes in chunks({hash_pair(*pair) for pair in pairs}):
         for row in connection.execute(_said(through).where(events_table.c.pair.in_(hashes))):
             if (row[0], row[1]) in pairs:
                 pairs[row[0], row[1]].append(KeptEvent(*row[2:]))
     items = {}
-    for ids in _chunks(sorted({item_id for _, item_id in pairs}), _AT_ONCE):
+    for ids in chunks(sorted({item_id for _, item_id in pairs})):
         for row in connection.execute(_items_query(space).where(items_table.c.item_id.in_(ids))):
             items[row.item_id] = _known(row)
     return Reacted(statuses, pairs, items)
@@ -180,14 +177,9 @@ def _known(row: "sa.Row[Any]") -> KnownItem:
     return KnownItem(row.created_at, None if row.vector is None else np.frombuffer(row.vector, np.float32))
 
 
-def _chunks(keys: Iterable[Key], size: int) -> Iterator[Sequence[Key]]:
-    kept = list(keys)
-    return (kept[start : start + size] for start in range(0, len(kept), size))
-
-
 def _kept_ids(connection: sa.Connection, event_ids: Sequence[str]) -> set[str]:
     found: set[str] = set()
-    for ids in _chunks(event_ids, _AT_ONCE):
+    for ids in chunks(event_ids):
         found.update(connection.execute(sa.select(events_table.c.event_id).where(events_table.c.event_id.in_(ids))).scalars())
     return found
 
@@ -196,7 +188,7 @@ def _erased_events(connection: sa.Connection, event_ids: Sequence[str]) -> set[s
     """Those of some events that went with their user."""
     hashes = {hash_words(event_id): event_id for event_id in event_ids}
     found: set[str] = set()
-    for some in _chunks(hashes, _AT_ONCE):
+    for some in chunks(hashes):
         rows = connection.execute(sa.select(erased_events_table.c.event).where(erased_events_table.c.event.in_(some)))
         found.update(hashes[row] for row in rows.scalars())
     return found
@@ -204,7 +196,7 @@ def _erased_events(connection: sa.Connection, event_ids: Sequence[str]) -> set[s
 
 def _erased_at(connection: sa.Connection, user_ids: set[str]) -> dict[str, float]:
     found = {}
-    for ids in _chunks(sorted(user_ids), _AT_ONCE):
+    for ids in chunks(sorted(user_ids)):
         for row in connection.execute(sa.select(erasures_table).where(erasures_table.c.user_id.in_(ids))):
             found[row.user_id] = row.erased_at
     return found

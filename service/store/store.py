@@ -22,6 +22,7 @@ from service.store.records import Change, Deleted, Put, StoredEmbedding, StoredI
 
 Operation: TypeAlias = Callable[[sa.Connection], Change]
 PLAINLY = Writing()
+_VECTORS_AT_ONCE, _ITEMS_AT_ONCE, _DROPPED_AT_ONCE = 4096, 512, 2000
 
 
 class Store:
@@ -108,63 +109,56 @@ class Store:
 
     def get(self, item_id: str, space: str) -> StoredItem | None:
         """One item with its embedding in a space, or None."""
-        found = self.page(after=None, limit=1, space=space, only=item_id)
+        found = self.some([item_id], space)
         return found[0] if found else None
 
     def some(self, item_ids: Sequence[str], space: str) -> list[StoredItem]:
-        """Of these items those that are there, with features and embedding."""
-        return [item for item_id in item_ids for item in self.page(after=None, limit=1, space=space, only=item_id)]
+        """Of these items those that are there, in their order, with features and embedding."""
+        with self.reading() as connection:
+            heads = tables.read_heads(connection, item_ids)
+            return tables.complete(connection, (heads[item_id] for item_id in item_ids if item_id in heads), space)
 
-    def page(self, *, after: str | None, limit: int, space: str, only: str | None = None) -> list[StoredItem]:
+    def page(self, *, after: str | None, limit: int, space: str) -> list[StoredItem]:
         """Items in the order of their ids, from the first after `after`, with features and embedding."""
         query = sa.select(tables.items_table).order_by(tables.items_table.c.item_id).limit(limit)
         if after is not None:
             query = query.where(tables.items_table.c.item_id > after)
-        if only is not None:
-            query = query.where(tables.items_table.c.item_id == only)
-        with translated(), self._engine.connect() as connection:
+        with self.reading() as connection:
             rows = connection.execute(query).mappings().all()
-            ids = [row["item_id"] for row in rows]
-            if not ids:
-                return []
-            features = tables.read_features(connection, ids)
-            embeddings = tables.read_embeddings(connection, ids, space)
-        return [tables.to_item(row, features.get(row["item_id"], {}), embeddings.get(row["item_id"])) for row in rows]
+            return tables.complete(connection, (tables.to_item(row, {}, None) for row in rows), space)
 
     def thumbnail(self, item_id: str) -> bytes | None:
         """An item's small picture, a JPEG file; None where it has none, or is none."""
         query = sa.select(tables.thumbnails_table.c.data).where(tables.thumbnails_table.c.item_id == item_id)
-        with translated(), self._engine.connect() as connection:
+        with self.reading() as connection:
             data: bytes | None = connection.execute(query).scalar()
         return data
 
     def heads(self, item_ids: Sequence[str]) -> dict[str, StoredItem]:
         """Items by id without their features and embeddings; one that is not there is left out."""
-        query = sa.select(tables.items_table).where(tables.items_table.c.item_id.in_(item_ids))
-        with translated(), self._engine.connect() as connection:
-            rows = connection.execute(query).mappings()
-            return {row["item_id"]: tables.to_item(row, {}, None) for row in rows}
+        with self.reading() as connection:
+            return tables.read_heads(connection, item_ids)
 
     def embeddings_of(self, item_ids: Sequence[str], space: str) -> dict[str, StoredEmbedding]:
         """Embeddings by item id of those that have one in the space, with how they came about."""
-        with translated(), self._engine.connect() as connection:
+        with self.reading() as connection:
             return tables.read_embeddings(connection, item_ids, space)
 
     def count(self) -> int:
         """How many items there are."""
-        with translated(), self._engine.connect() as connection:
+        with self.reading() as connection:
             return int(connection.execute(sa.select(sa.func.count()).select_from(tables.items_table)).scalar_one())
 
-    def embeddings(self, space: str, batch: int = 4096) -> Iterator[tuple[list[str], FloatArray]]:
+    def embeddings(self, space: str) -> Iterator[tuple[list[str], FloatArray]]:
         """Ids and (B, D) embeddings of all items that have one in the space, in batches."""
         query = sa.select(tables.embeddings_table.c.item_id, tables.embeddings_table.c.vector).where(
             tables.embeddings_table.c.space == space
         )
-        with translated(), self._engine.connect().execution_options(yield_per=batch) as connection:
-            for rows in connection.execute(query).partitions(batch):
+        with self.reading(yield_per=_VECTORS_AT_ONCE) as connection:
+            for rows in connection.execute(query).partitions(_VECTORS_AT_ONCE):
                 yield [row.item_id for row in rows], np.stack([np.frombuffer(row.vector, np.float32) for row in rows])
 
-    def without_embedding(self, space: str, batch: int = 512) -> Iterator[list[StoredItem]]:
+    def without_embedding(self, space: str) -> Iterator[list[StoredItem]]:
         """Items that have no embedding in the space, with their features, in batches."""
         placed = sa.select(tables.embeddings_table.c.item_id).where(tables.embeddings_table.c.space == space)
         after = ""
@@ -172,24 +166,24 @@ class Store:
             query = sa.select(tables.items_table).where(
                 tables.items_table.c.item_id > after, tables.items_table.c.item_id.not_in(placed)
             )
-            with translated(), self._engine.connect() as connection:
-                rows = connection.execute(query.order_by(tables.items_table.c.item_id).limit(batch)).mappings().all()
-                features = tables.read_features(connection, [row["item_id"] for row in rows])
-            if not rows:
+            with self.reading() as connection:
+                rows = connection.execute(query.order_by(tables.items_table.c.item_id).limit(_ITEMS_AT_ONCE)).mappings().all()
+                items = tables.complete(connection, (tables.to_item(row, {}, None) for row in rows), space)
+            if not items:
                 return
-            yield [tables.to_item(row, features.get(row["item_id"], {}), None) for row in rows]
-            after = rows[-1]["item_id"]
+            yield items
+            after = items[-1].item_id
 
     def drop_other_spaces(self, space: str) -> None:
         """Forgets the embeddings of every space but one; for the time before serving."""
         with self.writing_now() as connection:
             connection.execute(sa.delete(tables.embeddings_table).where(tables.embeddings_table.c.space != space))
 
-    def drop_space(self, space: str, batch: int = 2000) -> None:
+    def drop_space(self, space: str) -> None:
         """Forgets the embeddings of one space, some at a time so that writes get through."""
         here = tables.embeddings_table.c.space == space
-        some = sa.select(tables.embeddings_table.c.item_id).where(here).limit(batch).scalar_subquery()
-        dropped = batch
+        some = sa.select(tables.embeddings_table.c.item_id).where(here).limit(_DROPPED_AT_ONCE).scalar_subquery()
+        dropped = _DROPPED_AT_ONCE
         while dropped:
             with self.writing_now() as connection:
                 left = sa.delete(tables.embeddings_table).where(here, tables.embeddings_table.c.item_id.in_(some))
@@ -200,7 +194,7 @@ class Store:
         Raises:
             StoreUnavailable: the store cannot be read.
         """
-        with translated(), self._engine.connect() as connection:
+        with self.reading() as connection:
             connection.execute(sa.select(tables.meta_table.c.value).limit(1))
 
     def close(self) -> None:
@@ -250,7 +244,7 @@ class Store:
         return answers
 
     def _put(self, connection: sa.Connection, item: StoredItem, writing: Writing) -> Put:
-        known = tables.read_head(connection, item.item_id)
+        known = tables.read_heads(connection, [item.item_id]).get(item.item_id)
         writing.condition.require(item.item_id, None if known is None else known.revision)
         if writing.space not in (None, self.space):
             raise SpaceChanged(self.space)
@@ -263,7 +257,7 @@ class Store:
         return Put(written, created=known is None)
 
     def _delete(self, connection: sa.Connection, item_id: str, condition: Precondition) -> Deleted:
-        known = tables.read_head(connection, item_id)
+        known = tables.read_heads(connection, [item_id]).get(item_id)
         condition.require(item_id, None if known is None else known.revision)
         connection.execute(sa.delete(tables.items_table).where(tables.items_table.c.item_id == item_id))
         return Deleted(item_id, existed=known is not None)

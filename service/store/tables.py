@@ -1,11 +1,13 @@
 """The tables, and rows to records and back."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import sqlalchemy as sa
 
+from service.store.chunks import chunks
 from service.store.records import StoredEmbedding, StoredFeatures, StoredItem
 
 metadata = sa.MetaData()
@@ -114,16 +116,18 @@ def write_embedding(connection: sa.Connection, item_id: str, embedding: StoredEm
 
 def read_features(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, StoredFeatures]]:
     found: dict[str, dict[str, StoredFeatures]] = {}
-    for row in connection.execute(sa.select(features_table).where(features_table.c.item_id.in_(ids))):
-        found.setdefault(row.item_id, {})[row.modality] = StoredFeatures(row.fingerprint, row.vector, row.input)
+    for some in chunks(ids):
+        for row in connection.execute(sa.select(features_table).where(features_table.c.item_id.in_(some))):
+            found.setdefault(row.item_id, {})[row.modality] = StoredFeatures(row.fingerprint, row.vector, row.input)
     return found
 
 
 def read_embeddings(connection: sa.Connection, ids: Sequence[str], space: str) -> dict[str, StoredEmbedding]:
-    query = sa.select(embeddings_table).where(embeddings_table.c.item_id.in_(ids), embeddings_table.c.space == space)
+    query = sa.select(embeddings_table).where(embeddings_table.c.space == space)
     return {
         row.item_id: StoredEmbedding(row.space, np.frombuffer(row.vector, np.float32), json.loads(row.fusion))
-        for row in connection.execute(query)
+        for some in chunks(ids)
+        for row in connection.execute(query.where(embeddings_table.c.item_id.in_(some)))
     }
 
 
@@ -133,11 +137,21 @@ def to_item(row: sa.RowMapping, features: Mapping[str, StoredFeatures], embeddin
 
 
 def read_changes(connection: sa.Connection, ids: Sequence[str]) -> dict[str, int]:
-    query = sa.select(items_table.c.item_id, items_table.c.change).where(items_table.c.item_id.in_(ids))
-    return {row.item_id: row.change for row in connection.execute(query)}
+    query = sa.select(items_table.c.item_id, items_table.c.change)
+    rows = (row for some in chunks(ids) for row in connection.execute(query.where(items_table.c.item_id.in_(some))))
+    return {row.item_id: row.change for row in rows}
 
 
-def read_head(connection: sa.Connection, item_id: str) -> StoredItem | None:
-    """An item without its features and embedding, or None."""
-    row = connection.execute(sa.select(items_table).where(items_table.c.item_id == item_id)).mappings().first()
-    return None if row is None else to_item(row, {}, None)
+def read_heads(connection: sa.Connection, ids: Sequence[str]) -> dict[str, StoredItem]:
+    """Those of some items that are there, without their features and embeddings."""
+    query = sa.select(items_table)
+    found = (connection.execute(query.where(items_table.c.item_id.in_(some))).mappings() for some in chunks(ids))
+    return {row["item_id"]: to_item(row, {}, None) for rows in found for row in rows}
+
+
+def complete(connection: sa.Connection, heads: Iterable[StoredItem], space: str) -> list[StoredItem]:
+    """Items, in the order given, with features and their embeddings in a space."""
+    items = list(heads)
+    ids = [item.item_id for item in items]
+    features, embeddings = read_features(connection, ids), read_embeddings(connection, ids, space)
+    return [replace(item, features=features.get(item.item_id, {}), embedding=embeddings.get(item.item_id)) for item in items]

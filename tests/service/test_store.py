@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from service.errors import PreconditionFailed, SettingsError, StoreInUse, StoreUnavailable
 from service.preconditions import Precondition
@@ -204,13 +205,29 @@ def test_pages_follow_each_other_without_gaps(store: Store) -> None:
     assert [one.item_id for one in first + second] == [f"item-{i}" for i in range(7)]
 
 
-def test_items_without_an_embedding_in_a_space_are_found(store: Store) -> None:
+def test_many_items_are_read_in_the_order_asked_for_by_a_few_queries(store: Store) -> None:
+    """A swap reads what changed while writes wait."""
+    futures = [store.put(item(f"item-{at}")) for at in range(900)]
+    put = [written(future.result(10)) for future in futures]
+    queries: list[str] = []
+    sa.event.listen(store._engine, "before_cursor_execute", lambda *told: queries.append(told[2]))
+
+    found = store.some([*(one.item_id for one in reversed(put)), "nobody"], SPACE)
+
+    assert [one.item_id for one in found] == [one.item_id for one in reversed(put)]
+    assert all(one.embedding is not None and one.features for one in found)
+    assert store.heads([one.item_id for one in put]).keys() == {one.item_id for one in put}
+    assert len([query for query in queries if query.startswith("SELECT")]) <= 12
+
+
+def test_items_without_an_embedding_in_a_space_are_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.store.store._ITEMS_AT_ONCE", 2)
     for i in range(5):
         store.put(item(f"item-{i}")).result(10)
     placed = replace(store.some(["item-2"], SPACE)[0], embedding=StoredEmbedding("space-2", np.zeros(2, np.float32), {}))
     store.put_embeddings([placed])
 
-    lacking = [one.item_id for batch in store.without_embedding("space-2", batch=2) for one in batch]
+    lacking = [one.item_id for batch in store.without_embedding("space-2") for one in batch]
 
     assert lacking == ["item-0", "item-1", "item-3", "item-4"]
 
