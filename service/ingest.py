@@ -19,7 +19,7 @@ from service.metrics import Metrics
 from service.placing import embed_stored
 from service.preconditions import UNCONDITIONAL, Precondition
 from service.space import Space
-from service.store.records import Deleted, Put, StoredFeatures, StoredItem, Writing
+from service.store.records import Put, StoredFeatures, StoredItem, Writing
 from service.store.store import Store
 
 
@@ -103,7 +103,7 @@ class Ingestor:
             UnknownItem, PreconditionFailed: nothing was changed.
         """
         change = await asyncio.wrap_future(self._store.delete(item_id, condition))
-        if isinstance(change, Deleted) and not change.existed:
+        if not change.existed:
             raise UnknownItem(item_id)
 
     async def close(self) -> None:
@@ -161,7 +161,6 @@ class Ingestor:
     async def _commit(self, item: StoredItem, writing: Writing, received: float) -> Put:
         with self._metrics.stages.labels("commit").time():
             change = await asyncio.wrap_future(self._store.put(item, writing))
-        assert isinstance(change, Put)
         self._metrics.ingested.labels("warm" if self._space.anchors.is_warm(item.item_id) else "cold").inc()
         self._metrics.freshness.observe(time.perf_counter() - received)
         if change.item.embedding is not None:

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from service.store.chunks import chunks
 from service.store.event_records import Erased, KeptEvent, KnownItem, NewEvent, Pair, Reacted, Status, UserRecord
-from service.store.records import Change
 from service.store.store import Store
 from service.store.tables import embeddings_table, erased_events_table, erasures_table, events_table, items_table
 
@@ -25,24 +24,24 @@ class EventLog:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, events: Sequence[NewEvent]) -> "Future[Change]":
+    def add(self, events: Sequence[NewEvent]) -> "Future[Reacted]":
         """
         Writes what is not there yet; durable when the future is done.
 
         Returns:
-            A future of `Reacted`. An `event_id` that is kept already is a duplicate, whatever else the event says.
+            An `event_id` that is kept already is a duplicate, whatever else the event says.
 
         Raises:
             Overloaded, Closing: nothing was taken. The future raises StoreUnavailable.
         """
         return self._store.submit(lambda connection: _add(connection, events, self._store.space, self._store.trained_through))
 
-    def erase(self, user_id: str) -> "Future[Change]":
-        """Removes a user's events and notes the erasure; a future of `Erased`, raises as `add` does."""
+    def erase(self, user_id: str) -> "Future[Erased]":
+        """Removes a user's events and notes the erasure; raises as `add` does."""
         return self._store.submit(lambda connection: _erase(connection, user_id))
 
-    def remove_older(self, moment: float, limit: int) -> "Future[Change]":
-        """Removes at most `limit` events that happened before a moment; a future of `Reacted`, raises as `add` does."""
+    def remove_older(self, moment: float, limit: int) -> "Future[Reacted]":
+        """Removes at most `limit` events that happened before a moment; raises as `add` does."""
         return self._store.submit(
             lambda connection: _remove_older(connection, moment, limit, self._store.space, self._store.trained_through)
         )

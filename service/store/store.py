@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar, cast
 
 import numpy as np
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ from service.store.migrations import SCHEMA_VERSION, migrate
 from service.store.records import Change, Deleted, Put, StoredEmbedding, StoredItem, Writing
 
 Operation: TypeAlias = Callable[[sa.Connection], Change]
+Told = TypeVar("Told", bound=Change)
 PLAINLY = Writing()
 _VECTORS_AT_ONCE, _ITEMS_AT_ONCE, _DROPPED_AT_ONCE = 4096, 512, 2000
 
@@ -62,7 +63,7 @@ class Store:
         """How many writes no commit has taken yet."""
         return self._writer.waiting
 
-    def put(self, item: StoredItem, writing: Writing = PLAINLY) -> "Future[Change]":
+    def put(self, item: StoredItem, writing: Writing = PLAINLY) -> "Future[Put]":
         """
         Writes an item whole, replacing what was there.
 
@@ -70,15 +71,15 @@ class Store:
             Overloaded, Closing: nothing was taken. The future raises StoreUnavailable, PreconditionFailed where the
                 writing has a condition, and SpaceChanged where its space serves no more.
         """
-        return self._writer.submit(lambda connection: self._put(connection, item, writing))
+        return self.submit(lambda connection: self._put(connection, item, writing))
 
-    def delete(self, item_id: str, condition: Precondition = UNCONDITIONAL) -> "Future[Change]":
+    def delete(self, item_id: str, condition: Precondition = UNCONDITIONAL) -> "Future[Deleted]":
         """Removes an item and all that belongs to it; raises as `put` does."""
-        return self._writer.submit(lambda connection: self._delete(connection, item_id, condition))
+        return self.submit(lambda connection: self._delete(connection, item_id, condition))
 
-    def submit(self, operation: Operation) -> "Future[Change]":
+    def submit(self, operation: Callable[[sa.Connection], Told]) -> "Future[Told]":
         """Takes any write; for the other files of this package. Raises as `put` does."""
-        return self._writer.submit(operation)
+        return cast("Future[Told]", self._writer.submit(operation))  # its answer is what the operation returns
 
     @contextmanager
     def reading(self, yield_per: int | None = None) -> Iterator[sa.Connection]:
