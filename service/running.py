@@ -61,24 +61,47 @@ class Service:
     """
 
     shared: Shared
-    space: Space
-    store: Store
-    index: Index
     catalogue: Catalogue
-    ingestor: Ingestor
     users: Users
     recommender: Recommender
     similar: Similar
     audience: Audience
-    metrics: Metrics
-    ledger: Ledger
     events: Events
     thawer: Thawer
-    retention: Retention
+
+    @property
+    def store(self) -> Store:
+        """The truth about items and events."""
+        return self.shared.store
+
+    @property
+    def ingestor(self) -> Ingestor:
+        """What takes items in."""
+        return self.shared.ingestor
+
+    @property
+    def metrics(self) -> Metrics:
+        """What `/metrics` tells."""
+        return self.shared.metrics
+
+    @property
+    def space(self) -> Space:
+        """The one that it is of."""
+        return self.catalogue.space
+
+    @property
+    def index(self) -> Index:
+        """Served embeddings, to search."""
+        return self.catalogue.index
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where events put users and items."""
+        return self.catalogue.ledger
 
     async def close(self) -> None:
         """Finishes what was taken, then lets everything go."""
-        self.retention.close()
+        self.shared.retention.close()
         await self.ingestor.close()
         self.store.close()
         self.thawer.close()
@@ -135,20 +158,13 @@ def make_service(shared: Shared, catalogue: Catalogue) -> Service:
     ranking = Ranking(index, space.taste_width, _make_defaults(settings, space))
     return Service(
         shared=shared,
-        space=space,
-        store=store,
-        index=index,
         catalogue=catalogue,
-        ingestor=shared.ingestor,
         users=users,
         recommender=Recommender(users, Histories(space, store, rules.weight), ranking, Explainer(space, store, index), metrics),
         similar=Similar(space, store, index),
         audience=Audience(space, store, index, ledger),
-        metrics=metrics,
-        ledger=ledger,
         events=Events(space, EventLog(store), rules, metrics),
-        thawer=Thawer(ledger, catalogue, metrics, pause_seconds=settings.event_pause_seconds),
-        retention=shared.retention,
+        thawer=Thawer(catalogue, metrics, pause_seconds=settings.event_pause_seconds),
     )
 
 

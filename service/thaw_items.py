@@ -6,7 +6,6 @@ import time
 import structlog
 
 from service.catalogue import Catalogue
-from service.ledger import Ledger
 from service.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
@@ -15,8 +14,8 @@ _log = structlog.get_logger(__name__)
 class Thawer:
     """A thread that waits for events, lets more of them gather for a moment, and then moves items."""
 
-    def __init__(self, ledger: Ledger, catalogue: Catalogue, metrics: Metrics, *, pause_seconds: float) -> None:
-        self._ledger, self._catalogue, self._metrics, self._pause = ledger, catalogue, metrics, pause_seconds
+    def __init__(self, catalogue: Catalogue, metrics: Metrics, *, pause_seconds: float) -> None:
+        self._catalogue, self._ledger, self._metrics, self._pause = catalogue, catalogue.ledger, metrics, pause_seconds
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="thaw", daemon=True)
         self._thread.start()

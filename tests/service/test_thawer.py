@@ -17,7 +17,7 @@ def test_it_stops_though_settling_ends_in_the_moment_in_which_it_is_told() -> No
         changed.clear()  # nothing is left to do
         return False
 
-    thawer = Thawer(ledger, SimpleNamespace(settle=settle), Metrics(), pause_seconds=0.0)  # type: ignore[arg-type]
+    thawer = Thawer(SimpleNamespace(ledger=ledger, settle=settle), Metrics(), pause_seconds=0.0)  # type: ignore[arg-type]
     changed.set()
     assert settling.wait(10)
     closing = threading.Thread(target=thawer.close, daemon=True)
