@@ -169,21 +169,6 @@ class ImageFetcher:
         return bytes(data)
 
 
-def fetch_image(url: str, policy: ImageUrlPolicy, *, resolve: Resolve = resolve_host) -> bytes:
-    """
-    One picture, where no event loop runs; see `ImageFetcher`.
-
-    Raises:
-        ImageUrlRefused, ImageFetchFailed: as there.
-    """
-
-    async def run() -> bytes:
-        async with ImageFetcher(policy, resolve=resolve) as fetcher:
-            return await fetcher.fetch(url)
-
-    return asyncio.run(run())
-
-
 def _parse(text: str) -> httpx.URL:
     try:
         url = httpx.URL(text)

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from model.errors import ContentError, ImageFetchFailed, ImageUrlRefused
-from model.fetch_image import ImageFetcher, ImageUrlPolicy, fetch_image
+from model.errors import ImageFetchFailed, ImageUrlRefused
+from model.fetch_image import ImageFetcher, ImageUrlPolicy
 from model.public_address import is_public
 from tests.fakes import draw_jpeg
 from tests.internet import PUBLIC, Internet
@@ -212,11 +212,6 @@ async def test_no_cookie_is_kept() -> None:
     await fetch("https://shop.example/a", internet)
 
     assert "cookie" not in internet.requests[1].headers
-
-
-def test_one_picture_without_an_event_loop() -> None:
-    with pytest.raises(ContentError):
-        fetch_image("https://shop.example/a", ImageUrlPolicy(), resolve=lambda host: ["127.0.0.1"])
 
 
 class ThroughTo(httpx.AsyncHTTPTransport):
