@@ -16,6 +16,8 @@ from typing import Any
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.event_types import RATING, Liking
 from model.interactions import History
+from model.plain.export_note import ExportNote, write_note
+from model.plain.items import COLD_TEST, COLD_VAL, WARM
 from model.plain.kept_features import KeptFeatures, write_features
 from service.errors import ServiceError
 from service.settings import Settings
@@ -23,7 +25,6 @@ from service.store.event_records import NewEvent
 from service.store.records import StoredItem
 from service.store.snapshot import Snapshot, open_snapshot
 
-NOTE = "export.json"
 _STOP_BY = 0.1
 """Of all items that somebody liked: held out to stop by where no cold one is there; another draw each time."""
 _HEADER = ("user_id", "item_id", "event_type", "value", "timestamp")
@@ -107,8 +108,7 @@ class _Writer:
         exported = Exported(
             self._checkpoint.version, through, **counts, held_out=held_out, least_likes=least, left_out=dict(self._left_out)
         )
-        note = {**asdict(exported), **self._liking.to_fields()}
-        (folder / NOTE).write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
+        write_note(folder, ExportNote(self._liking, through), asdict(exported))
         return exported
 
     def _write_interactions(self, folder: Path, ids: set[str]) -> tuple[int, int]:
@@ -179,8 +179,8 @@ class _Writer:
         return count
 
     def _row(self, item: StoredItem, liked: set[str], held_out: frozenset[str]) -> dict[str, Any]:
-        split = "warm" if item.item_id in liked else "cold_test"  # nobody liked it: there is nothing to learn from
-        split = "cold_val" if item.item_id in held_out else split
+        split = WARM if item.item_id in liked else COLD_TEST  # nobody liked it: there is nothing to learn from
+        split = COLD_VAL if item.item_id in held_out else split
         return {
             "item_id": item.item_id,
             "title": item.title,

@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from model.plain.items import CatalogueItem
+from model.plain.items import COLD_TEST, COLD_VAL, SPLITS, WARM, CatalogueItem
 from training.errors import BadConfig
-
-LABELS = ("warm", "cold_val", "cold_test")
 
 
 def split_items(items: list[CatalogueItem], *, seed: int | None, cold_val: float = 0.1, cold_test: float = 0.0) -> list[str]:
@@ -35,16 +33,16 @@ def draw_labels(count: int, seed: int, cold_val: float, cold_test: float) -> lis
     """A random split of so many items, in these shares; the rest is warm."""
     order = np.random.default_rng(seed).permutation(count)
     validation, test = max(1, round(count * cold_val)), round(count * cold_test)
-    labels = np.full(count, "warm", dtype=object)
-    labels[order[:validation]] = "cold_val"
-    labels[order[validation : validation + test]] = "cold_test"
+    labels = np.full(count, WARM, dtype=object)
+    labels[order[:validation]] = COLD_VAL
+    labels[order[validation : validation + test]] = COLD_TEST
     return [str(label) for label in labels]
 
 
 def _require_labels(own: list[str]) -> None:
-    unknown = sorted(set(own) - set(LABELS))
+    unknown = sorted(set(own) - set(SPLITS))
     if unknown:
-        raise BadConfig(f"the column split holds {unknown[0]!r}: it must be one of {', '.join(LABELS)} in every row")
-    for label in ("warm", "cold_val"):
+        raise BadConfig(f"the column split holds {unknown[0]!r}: it must be one of {', '.join(SPLITS)} in every row")
+    for label in (WARM, COLD_VAL):
         if label not in own:
             raise BadConfig(f"the column split names no item {label}: use --split-seed to draw a split at random")

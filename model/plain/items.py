@@ -9,6 +9,8 @@ from model.content import Content, Scalar
 from model.plain.bad_rows import BadRows
 from model.plain.tables import Row, find_table
 
+WARM, COLD_VAL, COLD_TEST = SPLITS = ("warm", "cold_val", "cold_test")
+"""What the column `split` says: learn from it; hold it out, choose and stop by it; leave it out of both."""
 _OWN_COLUMNS = {"item_id", "title", "text", "image", "split", "has_features"}
 
 

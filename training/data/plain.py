@@ -1,20 +1,15 @@
 """The plain data folder: a table of items, a table of interactions, pictures or features beside them."""
 
 import hashlib
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from model.errors import EventError
 from model.event_types import Liking
 from model.plain.bad_rows import BadRows
-from model.plain.errors import TableUnreadable
+from model.plain.export_note import read_note
 from model.plain.items import CatalogueItem, read_items
 from model.plain.tables import find_table
 from training.data.interactions import InteractionTable, read_interactions
-
-NOTE = "export.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +51,9 @@ def read_folder(path: Path, *, threshold: float | None = None) -> DataFolder:
     bad_items, bad_interactions = BadRows("items"), BadRows("interactions")
     items = read_items(path, bad_items)
     rows = {item.item_id: row for row, item in enumerate(items)}
-    liking, events_through = _read_note(path)
+    note = read_note(path)
+    liking = Liking() if note is None else note.liking
     liking = liking if threshold is None else replace(liking, threshold=threshold)
     interactions = read_interactions(find_table(path, "interactions"), rows, liking, bad_interactions)
+    events_through = None if note is None else note.events_through
     return DataFolder(path, items, interactions, bad_items, bad_interactions, liking, events_through)
-
-
-def _read_note(path: Path) -> tuple[Liking, int | None]:
-    """What the service that wrote the folder says of it: what counts as a like, and its last event."""
-    try:
-        note: dict[str, Any] = json.loads((path / NOTE).read_text(encoding="utf-8"))
-        return Liking.of(note), int(note["events_through"])
-    except FileNotFoundError:
-        return Liking(), None
-    except (ValueError, KeyError, TypeError, AttributeError, EventError) as error:
-        raise TableUnreadable(path / NOTE, f"it is no note of an export ({error})") from error
