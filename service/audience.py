@@ -35,15 +35,15 @@ class _Crowd:
     embeddings: FloatArray
     """(U, D)."""
     moments: Moments
-    middles: NDArray[np.float64]
-    spreads: NDArray[np.float64]
+    mean_scores: NDArray[np.float64]
+    deviations: NDArray[np.float64]
 
     def best(self, embedding: FloatArray, k: int, out: Collection[str]) -> list[Listener]:
         """The k who want an item most, and those who want it as much as the last of them; nobody of those who are out."""
         k = min(k, len(self.user_ids))
         if k == 0:
             return []
-        relevances = (self.embeddings @ embedding - self.middles) / self.spreads
+        relevances = (self.embeddings @ embedding - self.mean_scores) / self.deviations
         relevances[self.rows_of(out)] = -np.inf
         floor = np.partition(relevances, -k)[-k]
         rows: list[int] = np.flatnonzero((relevances >= floor) & (relevances > -np.inf)).tolist()
@@ -106,4 +106,4 @@ class Audience:
 def _crowd(
     user_ids: Sequence[str], rows_of: Callable[[Iterable[str]], list[int]], embeddings: FloatArray, moments: Moments
 ) -> _Crowd:
-    return _Crowd(user_ids, rows_of, embeddings, moments, moments.middle(embeddings), moments.spread(embeddings))
+    return _Crowd(user_ids, rows_of, embeddings, moments, moments.mean_scores(embeddings), moments.deviations(embeddings))

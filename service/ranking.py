@@ -35,11 +35,11 @@ class Reader:
 class _Scale:
     """How a user's scores lie over the catalogue."""
 
-    middle: float
-    spread: float
+    mean: float
+    deviation: float
 
     def relevance(self, score: float) -> float:
-        return (score - self.middle) / self.spread
+        return (score - self.mean) / self.deviation
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Ranking:
         if not readers:
             return []
         moments, vectors = self._index.moments(), np.stack([reader.vector for reader in readers])
-        scales = list(map(_Scale, moments.middle(vectors).tolist(), moments.spread(vectors).tolist()))
+        scales = list(map(_Scale, moments.mean_scores(vectors).tolist(), moments.deviations(vectors).tolist()))
         tau = self._defaults.tau_of(wish)
         queries = [self._query(reader, scale, wish, tau) for reader, scale in zip(readers, scales, strict=True)]
         where, wanted = wish.where(), candidates_for(wish.k, wish.diversity)
@@ -79,7 +79,7 @@ class Ranking:
 
     def _query(self, reader: Reader, scale: _Scale, wish: Wish, tau: float) -> Query:
         exclude = (*reader.seen, *wish.exclude) if wish.exclude_seen else wish.exclude
-        return Query(reader.vector, tau * scale.spread, exclude)
+        return Query(reader.vector, tau * scale.deviation, exclude)
 
     def _list(
         self, reader: Reader, scale: _Scale, query: Query, hits: list[Candidate], wish: Wish, where: Where | None

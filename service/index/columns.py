@@ -97,7 +97,7 @@ class _Column:
             return
         self._few[row] = (code, number)
         if len(self._few) * _DENSE >= max(size, _FIRST):
-            self._spread(size)
+            self._densify(size)
 
     def clear(self, row: int) -> None:
         self.used -= int(self._read(row)[0] != _MISSING)
@@ -146,7 +146,7 @@ class _Column:
         numbers = np.fromiter((number for _, number in self._few.values()), np.float64, count)
         return np.fromiter(self._few, np.intp, count), codes, numbers
 
-    def _spread(self, size: int) -> None:
+    def _densify(self, size: int) -> None:
         """From rows that have a value to all rows."""
         few, self._few = self._few or {}, None
         self._codes, self._numbers = np.zeros(size, np.int64), np.full(size, np.nan)

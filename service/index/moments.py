@@ -1,4 +1,4 @@
-"""Where a catalogue's embeddings lie and how they spread: what makes scores of different users comparable."""
+"""Where a catalogue's embeddings lie and how far apart: what makes scores of different users comparable."""
 
 from dataclasses import dataclass
 
@@ -22,11 +22,11 @@ class Moments:
     covariance: NDArray[np.float64]
     """(D, D)."""
 
-    def middle(self, users: FloatArray) -> NDArray[np.float64]:
+    def mean_scores(self, users: FloatArray) -> NDArray[np.float64]:
         """(B, D) users to (B,): the mean of each one's scores."""
         return np.asarray(users @ self.mean)
 
-    def spread(self, users: FloatArray) -> NDArray[np.float64]:
+    def deviations(self, users: FloatArray) -> NDArray[np.float64]:
         """(B, D) users to (B,): the deviation of each one's scores, above 0."""
         return np.asarray(score_deviations(users, self.covariance), np.float64)
 

@@ -89,7 +89,7 @@ def test_a_catalogue_without_spread_gives_finite_relevances() -> None:
     picks = ranking([Entry("a", X), Entry("b", X)]).rank([reader()], Wish())[0]
 
     assert [pick.relevance for pick in picks] == [0.0, 0.0]
-    assert Moments(np.zeros(2), np.zeros((2, 2))).spread(np.zeros((1, 2), np.float32)) > 0
+    assert Moments(np.zeros(2), np.zeros((2, 2))).deviations(np.zeros((1, 2), np.float32)) > 0
 
 
 def test_no_diversity_is_the_plain_order_and_more_of_it_brings_other_kinds_up() -> None:
