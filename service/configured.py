@@ -8,7 +8,7 @@ from model.checkpoint import load_manifest
 from model.errors import CheckpointError
 from service.errors import SettingsError
 from service.settings import Settings
-from service.space import NOTHING_RUNNING, Running, Space, open_space
+from service.space import NOTHING_RUNNING, RunningEncoders, Space, open_space
 from service.store.active import Active, read_active
 
 _log = structlog.get_logger(__name__)
@@ -19,7 +19,7 @@ def open_configured_space(settings: Settings) -> Space:
     return open_at(settings, choose_checkpoint(settings))
 
 
-def open_at(settings: Settings, path: Path, running: Running = NOTHING_RUNNING) -> Space:
+def open_at(settings: Settings, path: Path, running: RunningEncoders = NOTHING_RUNNING) -> Space:
     """A checkpoint's space, its encoders as the settings say; raises as `open_space` does."""
     return open_space(
         path, device=settings.device, places=settings.encoder_places, threads=settings.torch_threads, running=running

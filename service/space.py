@@ -124,7 +124,7 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningEncoders:
     """Encoders that serve already."""
 
     encoders: Iterable[Encoder] = ()
@@ -132,10 +132,12 @@ class Running:
     """Held while they are tried, so that nobody else encodes."""
 
 
-NOTHING_RUNNING = Running()
+NOTHING_RUNNING = RunningEncoders()
 
 
-def open_space(path: Path, *, device: str, places: Mapping[str, str], threads: int, running: Running = NOTHING_RUNNING) -> Space:
+def open_space(
+    path: Path, *, device: str, places: Mapping[str, str], threads: int, running: RunningEncoders = NOTHING_RUNNING
+) -> Space:
     """
     Loads and verifies a checkpoint and its encoders.
 

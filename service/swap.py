@@ -15,7 +15,7 @@ from service.catalogue import Catalogue
 from service.configured import open_at
 from service.errors import Closing, SwapRunning
 from service.running import Service, make_catalogue, make_service
-from service.space import Running, Space
+from service.space import RunningEncoders, Space
 from service.store.active import Active, write_active
 
 _FEW = 500
@@ -148,7 +148,7 @@ class Swapper:
         return True
 
     def _open(self, service: Service, path: Path) -> Space:
-        running = Running(tuple(service.space.tower.encoders.values()), service.ingestor.encoding)
+        running = RunningEncoders(tuple(service.space.tower.encoders.values()), service.ingestor.encoding)
         return open_at(service.shared.settings, path, running)
 
     def _build(self, service: Service, space: Space) -> Catalogue:
