@@ -216,8 +216,8 @@ class Mixture(nn.Module):
         """What the router sees of B items, (B, routing width)."""
         return torch.cat([lens.route(features[at]) for lens, at in self._pairs()], dim=-1)
 
-    def plain_lenses(self) -> list[Lens]:
-        """The lenses, in the order of what the view reads."""
+    def typed_lenses(self) -> list[Lens]:
+        """The lenses, in the order of what the view reads, by the type that `nn.ModuleList` hides."""
         return [lens for lens in self.lenses if isinstance(lens, Lens)]
 
     def expert(self, at: int) -> Expert:
@@ -227,7 +227,7 @@ class Mixture(nn.Module):
         return expert
 
     def _pairs(self) -> list[tuple[Lens, int]]:
-        return list(zip(self.plain_lenses(), self._positions, strict=True))
+        return list(zip(self.typed_lenses(), self._positions, strict=True))
 
 
 def top_k_softmax(logits: Tensor, k: int) -> Tensor:

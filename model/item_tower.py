@@ -119,7 +119,7 @@ class ItemTower:
 
     def _embed_chunk(self, features: Features) -> Embedded:
         output = self._mamex(*features.tensors())
-        experts = tuple(_to_numpy(weights) for weights in output.experts)
+        experts = tuple(_to_numpy(weights) for weights in output.expert_weights)
         return Embedded(_to_numpy(output.embedding), _to_numpy(output.log_gate.exp()), experts)
 
 

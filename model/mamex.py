@@ -21,7 +21,7 @@ class MamexOutput:
     """(B, V, D) float: what each view alone says; zeros where missing."""
     log_gate: Tensor
     """(B, V) float: log weights of the views; -inf where missing."""
-    experts: tuple[Tensor, ...]
+    expert_weights: tuple[Tensor, ...]
     """V tensors (B, K_v): weights of a view's experts, 0 outside its top k and for those that have nothing to read."""
     router_log_weights: tuple[Tensor, ...]
     """V tensors (B, K_v): the routers' log weights before the top k is taken."""
@@ -62,16 +62,16 @@ class Mamex(nn.Module):
         """
         seen = [hide_missing(x, present[:, m]) for m, x in enumerate(features)]
         has_view = self.views_heard(seen, present)  # (B, V)
-        outputs, experts, routers = [], [], []
+        outputs, expert_weights, routers = [], [], []
         for v in range(len(self.config.views)):
             output, weights, log_weights = self.mixture(v)(seen, present)
             outputs.append(torch.where(has_view[:, v, None], output, 0.0))
-            experts.append(weights)
+            expert_weights.append(weights)
             routers.append(log_weights)
         views = torch.stack(outputs, dim=1)  # (B, V, D)
         log_gate = self.gate(views, has_view)  # (B, V)
         embedding = fuse(views, log_gate.exp(), has_view, self.strengths)  # (B, D)
-        return MamexOutput(embedding, views, log_gate, tuple(experts), tuple(routers), has_view)
+        return MamexOutput(embedding, views, log_gate, tuple(expert_weights), tuple(routers), has_view)
 
     def views_present(self, present: Tensor) -> Tensor:
         """

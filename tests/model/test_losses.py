@@ -128,7 +128,7 @@ def _first_two(output: MamexOutput) -> MamexOutput:
         output.embedding[:2],
         output.views[:2],
         output.log_gate[:2],
-        tuple(part[:2] for part in output.experts),
+        tuple(part[:2] for part in output.expert_weights),
         tuple(part[:2] for part in output.router_log_weights),
         output.present[:2],
     )

@@ -90,7 +90,7 @@ def test_a_view_of_several_modalities_says_its_part_by_those_that_are_there(moda
     only[:, modality] = True
     mixture = mamex.mixture(2)
 
-    weights = mamex(features, only).experts[2]
+    weights = mamex(features, only).expert_weights[2]
     seen = [torch.zeros_like(value) if m != modality else value for m, value in enumerate(features)]
     logits = mixture.router(mixture.route(seen))
     expected = (top_k_softmax(logits, 1)[:, :, None] * mixture.expert_outputs(seen))[:, 1 if modality else slice(None)]

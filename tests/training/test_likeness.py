@@ -41,7 +41,7 @@ def kernels_of(content: FloatArray, landmarks: int) -> ViewKernels:
     config = MamexConfig((ModalityConfig("text", content.shape[1]),), (ViewConfig("text", (lens,), ((0,),), 1),), width=4)
     mixture = Mamex(config).mixture(0)
     chosen = np.sort(np.random.default_rng(2).permutation(len(content))[:landmarks]).astype(np.intp)
-    place_lens(mixture.plain_lenses()[0], content, Kind.TEXT, chosen)
+    place_lens(mixture.typed_lenses()[0], content, Kind.TEXT, chosen)
     return ViewKernels(mixture, (content,), chosen)
 
 
@@ -160,7 +160,7 @@ def test_what_few_users_have_beyond_the_factors_is_not_blown_up_for_the_rest() -
         width=4,
     )
     mixture = Mamex(config).mixture(0)
-    place_lens(mixture.plain_lenses()[0], named, Kind.ATTRIBUTES, rows)
+    place_lens(mixture.typed_lenses()[0], named, Kind.ATTRIBUTES, rows)
     likes = sp.csr_array(dense)
     teacher = fit_teacher(likes, factors=FACTORS, damping=0.3, restore=0.0, prior_weight=0.4)
 

@@ -55,7 +55,7 @@ def fit(dense: FloatArray, targets: FloatArray, landmarks: int = ITEMS) -> tuple
     words = LexicalEncoder("words").encode([f"word{at % 5} word{at % 3}" for at in range(ITEMS)])
     mamex = make_network(landmarks, len(take_vocabulary(words, Kind.TEXT, limit=100).places))
     rows = np.arange(landmarks)
-    for lens, encoding in zip(mamex.mixture(0).plain_lenses(), (dense, words), strict=True):
+    for lens, encoding in zip(mamex.mixture(0).typed_lenses(), (dense, words), strict=True):
         place_lens(lens, encoding, Kind.TEXT, rows)
         lens.weight.fill_(0.5)
     items = ViewItems("text", mamex.mixture(0), (0, 1), np.arange(ITEMS), (dense, words), rows)
@@ -129,7 +129,7 @@ def test_an_item_that_lacks_a_modality_is_like_others_by_what_it_has(dense: Floa
 
     np.testing.assert_allclose(say(view).sum(axis=1), expected, atol=1e-4)
     np.testing.assert_allclose(2 * output.embedding.detach().numpy(), expected, atol=1e-4)
-    assert output.experts[0].tolist() == [[0.5 if at else 0.0, 0.5] for at in there]
+    assert output.expert_weights[0].tolist() == [[0.5 if at else 0.0, 0.5] for at in there]
 
 
 def test_landmarks_come_close_and_leave_items_out_as_a_fresh_fit_does(dense: FloatArray, targets: FloatArray) -> None:

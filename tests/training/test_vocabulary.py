@@ -32,7 +32,7 @@ def network(warm: Encoding, kind: Kind, landmarks: int = ITEMS) -> tuple[Mamex, 
         MamexConfig((ModalityConfig("terms", DIM, sparse=True),), (ViewConfig("terms", (lens,), ((0,),), 1),), 3)
     ).eval()
     chosen = np.arange(landmarks)
-    place_lens(mamex.mixture(0).plain_lenses()[0], warm, kind, chosen)
+    place_lens(mamex.mixture(0).typed_lenses()[0], warm, kind, chosen)
     return mamex, ViewItems("terms", mamex.mixture(0), (0,), np.arange(warm.shape[0]), (warm,), chosen)
 
 
@@ -44,7 +44,7 @@ def shown(mamex: Mamex, encoding: Encoding) -> np.ndarray:
     """(B, R): what experts see."""
     features, _ = Features((encoding,), np.ones((encoding.shape[0], 1), np.bool_)).tensors()
     with torch.no_grad():
-        return np.asarray(mamex.mixture(0).plain_lenses()[0](features[0]).numpy())
+        return np.asarray(mamex.mixture(0).typed_lenses()[0](features[0]).numpy())
 
 
 def test_the_second_item_of_a_brand_is_foreseen_by_its_first() -> None:

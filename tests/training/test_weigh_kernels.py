@@ -47,7 +47,7 @@ def read(told: float) -> ViewItems:
     modalities = (ModalityConfig("kinds", KINDS), ModalityConfig("chance", 3))
     mixture = Mamex(MamexConfig(modalities, (ViewConfig("view", lenses, ((0,), (1,)), 2),), width=KINDS + 1)).mixture(0)
     rows = np.arange(ITEMS)
-    for lens, encoding in zip(mixture.plain_lenses(), encodings, strict=True):
+    for lens, encoding in zip(mixture.typed_lenses(), encodings, strict=True):
         place_lens(lens, encoding, Kind.TEXT, rows)
     return ViewItems("view", mixture, (0, 1), rows, encodings, rows)
 
@@ -103,7 +103,7 @@ def test_an_item_is_judged_by_what_the_regression_says_without_it(teacher: Teach
     choice = Choice((0.5, 2.0), 1.5, 0.0)
     foreseen = Foresight(items, teacher, likes)._foresee(choice)
 
-    for lens, weight in zip(items.mixture.plain_lenses(), choice.weights, strict=True):
+    for lens, weight in zip(items.mixture.typed_lenses(), choice.weights, strict=True):
         lens.weight.fill_(weight)
     fit = ViewFit(ViewKernels(items.mixture, items.encodings, items.landmarks), targets, choice.ridge)
 
@@ -116,7 +116,7 @@ def test_a_lens_alone_is_weighed_by_its_ridge(teacher: Teacher, likes: sp.csr_ar
         (ModalityConfig("kinds", KINDS),), (ViewConfig("view", (LensConfig("kinds", landmarks=ITEMS),), ((0,),), 1),), KINDS + 1
     )
     mixture = Mamex(config).mixture(0)
-    place_lens(mixture.plain_lenses()[0], both.encodings[0], Kind.TEXT, both.landmarks)
+    place_lens(mixture.typed_lenses()[0], both.encodings[0], Kind.TEXT, both.landmarks)
     alone = ViewItems("view", mixture, (0,), both.rows, both.encodings[:1], both.landmarks)
 
     choice = weigh_kernels(alone, teacher, likes, Choice((1.0,), 2.0, 0.0), 2, lambda *_: None, sums=False)

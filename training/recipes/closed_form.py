@@ -159,7 +159,7 @@ def write_expert(
         encoding: of the view's items, for this lens.
         coefficients: (L, D).
     """
-    lens = mixture.plain_lenses()[at]
+    lens = mixture.typed_lenses()[at]
     block = coefficients * has_content(encoding[landmarks])[:, None]
     if not isinstance(lens, LandmarkLens):
         parts = np.array_split(np.arange(len(landmarks)), -(-len(landmarks) // CHUNK))

@@ -40,7 +40,7 @@ def mixture_health(mamex: Mamex, features: Features) -> dict[str, Any]:
         "gate_entropy": _entropy(gate[complete]),
     }
     for v, name in enumerate(names):
-        weights = np.concatenate([output.experts[v].cpu().numpy() for output in outputs])[whole[v]]
+        weights = np.concatenate([output.expert_weights[v].cpu().numpy() for output in outputs])[whole[v]]
         if len(weights):
             health[name] = {"load": (weights > 0).mean(axis=0).round(4).tolist(), "entropy": _entropy(weights)}
     return health

@@ -155,7 +155,7 @@ def _take(output: MamexOutput, rows: Tensor) -> MamexOutput:
         output.embedding[rows],
         output.views[rows],
         output.log_gate[rows],
-        tuple(part[rows] for part in output.experts),
+        tuple(part[rows] for part in output.expert_weights),
         tuple(part[rows] for part in output.router_log_weights),
         output.present[rows],
     )

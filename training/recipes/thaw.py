@@ -155,7 +155,7 @@ def _place_view(job: Job, mamex: Mamex, at: int, numbers: ThawNumbers, random: n
     encodings = tuple(job.warm.features.values[position][rows] for position in positions)
     landmarks = np.sort(random.permutation(len(rows))[: numbers.landmarks]).astype(np.intp)
     kinds = [list(job.specs.values())[position].kind for position in positions]
-    for lens, encoding, kind in zip(mixture.plain_lenses(), encodings, kinds, strict=True):
+    for lens, encoding, kind in zip(mixture.typed_lenses(), encodings, kinds, strict=True):
         place_lens(lens, encoding, kind, landmarks)
     return ViewItems(view.name, mixture, tuple(positions), rows, encodings, landmarks)
 
@@ -191,7 +191,7 @@ def _start(job: Job, items: ViewItems, numbers: ThawNumbers, sums: float) -> Cho
 
 def _weigh(items: ViewItems, choice: Choice) -> ViewKernels:
     """A view's kernels, each counting as it was chosen to."""
-    for lens, weight in zip(items.mixture.plain_lenses(), choice.weights, strict=True):
+    for lens, weight in zip(items.mixture.typed_lenses(), choice.weights, strict=True):
         lens.weight.fill_(weight)
     return ViewKernels(items.mixture, items.encodings, items.landmarks)
 

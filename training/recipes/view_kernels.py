@@ -37,7 +37,7 @@ class ViewItems:
 
     def heard(self) -> BoolArray:
         """(N,): the items that show anything of what the lenses were placed on."""
-        pairs = zip(self.mixture.plain_lenses(), self.encodings, strict=True)
+        pairs = zip(self.mixture.typed_lenses(), self.encodings, strict=True)
         found = [lens.knows(to_tensor(encoding)).numpy() & has_content(encoding) for lens, encoding in pairs]
         return np.asarray(np.any(found, axis=0), np.bool_)
 
@@ -58,7 +58,7 @@ class ViewKernels:
             landmarks: rows of the items that are landmarks.
         """
         self.landmarks = landmarks
-        self._lenses, self._encodings = mixture.plain_lenses(), encodings
+        self._lenses, self._encodings = mixture.typed_lenses(), encodings
         self._points = [
             None if isinstance(lens, LandmarkLens) else _see_all(lens, encoding[landmarks])
             for lens, encoding in zip(self._lenses, encodings, strict=True)
