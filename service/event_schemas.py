@@ -1,13 +1,12 @@
 """Bodies of `/events` and `/users`."""
 
 import time
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from model.event_types import RATING
-from service.schemas import Body, Id
+from service.schemas import Body, Id, Moment
 from service.store.event_records import NewEvent
 
 MAX_EVENTS = 1000
@@ -16,19 +15,13 @@ _MOST_AHEAD_SECONDS = 86_400.0
 EventType = Literal["like", "purchase", "rating", "view", "impression", "hide", "return"]
 
 
-def _require_words(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("it must be a string as RFC 3339 has it, such as 2026-01-31T12:00:00Z")
-    return value
-
-
-def _check_moment(moment: datetime) -> datetime:
-    if not 0 <= moment.timestamp() <= time.time() + _MOST_AHEAD_SECONDS:
+def _check_moment(seconds: float) -> float:
+    if not 0 <= seconds <= time.time() + _MOST_AHEAD_SECONDS:
         raise ValueError("it must lie after 1970, and at most a day ahead of this service's clock")
-    return moment
+    return seconds
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_require_words), AfterValidator(_check_moment)]
+EventMoment = Annotated[Moment, AfterValidator(_check_moment)]
 
 
 class EventBody(Body):
@@ -44,8 +37,8 @@ class EventBody(Body):
     value: float | None = Field(
         None, ge=-1e9, le=1e9, allow_inf_nan=False, description="Of a rating, in your own unit; kept and not read for others."
     )
-    timestamp: Moment | None = Field(
-        None, description="When it happened, RFC 3339 with an offset; now, if it is left out.", examples=["2026-01-31T12:00:00Z"]
+    timestamp: EventMoment | None = Field(
+        None, description="When it happened, RFC 3339 with its zone; now, if it is left out.", examples=["2026-01-31T12:00:00Z"]
     )
     recommendation_id: Id | None = Field(None, description="Of the list that the item was shown in, as `/recommend` gave it.")
 
@@ -57,7 +50,7 @@ class EventBody(Body):
 
     def to_event(self, now: float) -> NewEvent:
         """As the store takes it."""
-        moment = now if self.timestamp is None else self.timestamp.timestamp()
+        moment = now if self.timestamp is None else self.timestamp
         return NewEvent(self.event_id, self.user_id, self.item_id, self.event_type, moment, self.value, self.recommendation_id)
 
 

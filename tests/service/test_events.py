@@ -122,6 +122,35 @@ async def test_a_body_that_is_no_events_is_refused_whole(
     assert (await client.get(f"/users/{STRANGER}")).status_code == 404
 
 
+@pytest.mark.parametrize(
+    "moment",
+    ["2026-01-31 12:00Z", "2026-01-31T12:00Z", "2026-01-31T12:00:00", "2026-01-31", "1700000000", 1700000000, "", "tomorrow"],
+)
+async def test_what_is_no_moment_of_an_item_is_none_of_an_event(client: httpx.AsyncClient, moment: object) -> None:
+    published = await client.post("/items", json={"item_id": "a", "title": "Sailboat mug", "published_at": moment})
+    happened = await client.post("/events", json=event("e1", timestamp=moment))
+
+    assert (published.status_code, published.json()["field"]) == (422, "published_at")
+    assert (happened.status_code, happened.json()["field"]) == (422, "timestamp")
+    assert published.json()["detail"].partition(": ")[2] == happened.json()["detail"].partition(": ")[2]
+    assert (await client.get(f"/users/{STRANGER}")).status_code == 404
+
+
+@pytest.mark.parametrize("moment", ["2026-01-31T12:00:00Z", "2026-01-31t13:30:00.250+01:30", "2026-01-31 12:00:00-00:00"])
+async def test_a_moment_of_an_item_is_one_of_an_event_and_so_is_each_that_an_answer_has(
+    client: httpx.AsyncClient, moment: str
+) -> None:
+    item = (await client.post("/items", json={"item_id": "a", "title": "Sailboat mug", "published_at": moment})).json()
+    await send(client, event("e1", timestamp=moment))
+    told = (await client.get(f"/users/{STRANGER}")).json()["last_event"]
+
+    again = await send(client, event("e2", timestamp=told), event("e3", timestamp=item["created_at"]))
+
+    assert told == item["published_at"]
+    assert again["counts"]["accepted"] == 2
+    assert (await client.patch("/items/a", json={"published_at": told})).json()["published_at"] == told
+
+
 async def test_a_body_that_is_no_json_is_refused(client: httpx.AsyncClient) -> None:
     words = await client.post("/events", content=b"like", headers={"content-type": "text/plain"})
     broken = await client.post("/events", content=b"{", headers={"content-type": "application/json"})
