@@ -34,6 +34,9 @@ from pathlib import Path
 class ProjectError(Exception):
     """The root of all that Thaw raises on purpose."""
 
+    field: str | None = None
+    """The field of a request, a row or an item that it is about; None where it is about no single one."""
+
 
 class ContentError(ProjectError):
     """An item's content cannot be used; `field` names the part."""
@@ -109,12 +112,12 @@ class FileHashMismatch(EncoderError):
 
 
 class EncoderMismatch(EncoderError):
-    """The encoder here differs from the checkpoint's in `field`."""
+    """The encoder here differs from the checkpoint's in `part` of its spec."""
 
-    def __init__(self, modality: str, field: str, *, expected: object, got: object) -> None:
-        self.modality, self.field, self.expected, self.got = modality, field, expected, got
+    def __init__(self, modality: str, part: str, *, expected: object, got: object) -> None:
+        self.modality, self.part, self.expected, self.got = modality, part, expected, got
         super().__init__(
-            f"the {modality} encoder's {field} is {got!r}, the checkpoint was trained with {expected!r}: "
+            f"the {modality} encoder's {part} is {got!r}, the checkpoint was trained with {expected!r}: "
             "serve with the encoder of training, or train again"
         )
 
@@ -159,11 +162,11 @@ class CheckpointUnreadable(CheckpointError):
 
 
 class CheckpointFormat(CheckpointError):
-    """A field of the manifest is not what this version reads."""
+    """`part` of the manifest, or of a file, is not what this version reads."""
 
-    def __init__(self, field: str, *, expected: object, got: object) -> None:
-        self.field, self.expected, self.got = field, expected, got
-        super().__init__(f"the checkpoint's {field} is {got!r}, expected {expected!r}")
+    def __init__(self, part: str, *, expected: object, got: object) -> None:
+        self.part, self.expected, self.got = part, expected, got
+        super().__init__(f"the checkpoint's {part} is {got!r}, expected {expected!r}")
 
 
 class CheckpointExists(CheckpointError):

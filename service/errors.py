@@ -46,7 +46,10 @@ from model.errors import (
 class ServiceError(ProjectError):
     """The root of what the service raises on purpose."""
 
-    field: str | None = None
+    retry_after_seconds: int | None = None
+    """When another try may do; None where it is not known that one will."""
+    challenge: str | None = None
+    """What the answer's `WWW-Authenticate` says."""
 
 
 class BadRequest(ServiceError):

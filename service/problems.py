@@ -12,25 +12,23 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from model.errors import ProjectError
-from service.errors import InvalidField, MalformedBody, problem_of
+from service.errors import InvalidField, MalformedBody, ServiceError, problem_of
 from service.request_id import request_id_headers
 
 _log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 
-def problem_response(
-    status: int, kind: str, title: str, detail: str, *, field: str | None = None, headers: dict[str, str] | None = None
-) -> Response:
-    """One problem as a response."""
-    body = _body(status, kind, title, detail, field)
+def problem_response(status: int, kind: str, title: str, detail: str, *, headers: dict[str, str] | None = None) -> Response:
+    """A problem that is about no single field, as a response."""
+    body = _body(status, kind, title, detail, None)
     return Response(orjson.dumps(body), status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
 def problem_body(error: ProjectError) -> dict[str, Any]:
     """What the table in service/errors.py makes of an error, as a problem's members."""
     problem = problem_of(error)
-    return _body(problem.status, problem.type, problem.title, str(error), getattr(error, "field", None))
+    return _body(problem.status, problem.type, problem.title, str(error), error.field)
 
 
 def _body(status: int, kind: str, title: str, detail: str, field: str | None) -> dict[str, Any]:
@@ -40,13 +38,15 @@ def _body(status: int, kind: str, title: str, detail: str, field: str | None) ->
 
 def answer_error(error: ProjectError) -> Response:
     """The response that the table in service/errors.py gives an error."""
-    problem = problem_of(error)
-    wait = getattr(error, "retry_after_seconds", None)
-    headers = {"Retry-After": str(wait)} if wait else {}
-    if challenge := getattr(error, "challenge", None):
-        headers["WWW-Authenticate"] = challenge
-    field = getattr(error, "field", None)
-    return problem_response(problem.status, problem.type, problem.title, str(error), field=field, headers=headers)
+    body = problem_body(error)
+    return Response(orjson.dumps(body), status_code=body["status"], media_type=MEDIA_TYPE, headers=_headers(error))
+
+
+def _headers(error: ProjectError) -> dict[str, str]:
+    if not isinstance(error, ServiceError):
+        return {}
+    wait, challenge = error.retry_after_seconds, error.challenge
+    return ({"Retry-After": str(wait)} if wait else {}) | ({"WWW-Authenticate": challenge} if challenge else {})
 
 
 def to_invalid_field(error: ValidationError | RequestValidationError) -> InvalidField:

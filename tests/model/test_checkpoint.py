@@ -104,7 +104,7 @@ def test_no_checkpoint_says_what_makes_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "field"),
+    ("change", "part"),
     [
         (lambda m: m.update(format_version=99), "format_version"),
         (lambda m: m.pop("network"), "manifest"),
@@ -114,13 +114,13 @@ def test_no_checkpoint_says_what_makes_one(tmp_path: Path) -> None:
         (lambda m: m["files"].update({"../../etc/passwd": "0"}), "files"),
     ],
 )
-def test_a_field_that_does_not_fit_is_named(copy: Path, change: Callable[[dict[str, object]], object], field: str) -> None:
+def test_a_part_that_does_not_fit_is_named(copy: Path, change: Callable[[dict[str, object]], object], part: str) -> None:
     edit_manifest(copy, change)
 
     with pytest.raises(CheckpointFormat) as caught:
         load_checkpoint(copy)
 
-    assert caught.value.field == field
+    assert caught.value.part == part
 
 
 def test_a_changed_manifest_is_another_space(checkpoint: Checkpoint, copy: Path) -> None:
@@ -133,4 +133,4 @@ def test_another_encoder_than_in_training_is_refused(checkpoint: Checkpoint) -> 
     with pytest.raises(EncoderMismatch) as caught:
         make_encoders(checkpoint.manifest, places={"text": "hash-text:64"})
 
-    assert (caught.value.modality, caught.value.field) == ("text", "dim")
+    assert (caught.value.modality, caught.value.part) == ("text", "dim")

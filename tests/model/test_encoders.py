@@ -24,7 +24,7 @@ SPEC = EncoderSpec("id", Kind.TEXT, 4, "float32", "none", {"a": "1"})
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    ("part", "value"),
     [
         ("id", "x"),
         ("kind", Kind.IMAGE),
@@ -35,13 +35,13 @@ SPEC = EncoderSpec("id", Kind.TEXT, 4, "float32", "none", {"a": "1"})
         ("sparse", True),
     ],
 )
-def test_a_spec_that_differs_is_named_and_has_another_fingerprint(field: str, value: object) -> None:
-    other = replace(SPEC, **{field: value})  # type: ignore[arg-type]
+def test_a_spec_that_differs_is_named_and_has_another_fingerprint(part: str, value: object) -> None:
+    other = replace(SPEC, **{part: value})  # type: ignore[arg-type]
 
     with pytest.raises(EncoderMismatch) as caught:
         SPEC.require_same("text", other)
 
-    assert caught.value.field == field
+    assert caught.value.part == part
     assert SPEC.fingerprint != other.fingerprint
 
 

@@ -1,6 +1,7 @@
 """A checkpoint that is to take over and does not, and what a restart finds."""
 
 import asyncio
+import json
 import random
 from pathlib import Path
 
@@ -115,6 +116,20 @@ async def test_where_there_is_no_checkpoint_nothing_is_begun(space: Space, setti
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:thaw:problem:checkpoint-refused")
     assert "nowhere" in answer.json()["detail"]
     assert (said["space"], said["swap"]["state"]) == (space.version, "idle")
+
+
+async def test_what_is_wrong_in_a_checkpoint_is_no_field_of_the_request(
+    space: Space, other_path: Path, settings: Settings, tmp_path: Path
+) -> None:
+    later = json.loads((other_path / "manifest.json").read_text()) | {"format_version": 99}
+    (tmp_path / "manifest.json").write_text(json.dumps(later))
+
+    async with serving(space, settings) as client:
+        answer = await client.post("/admin/model", json={"checkpoint": str(tmp_path)})
+
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:thaw:problem:checkpoint-refused")
+    assert "format_version" in answer.json()["detail"]
+    assert "field" not in answer.json()
 
 
 @pytest.mark.parametrize("name", ["a\0b", "x" * 300])
