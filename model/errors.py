@@ -15,8 +15,9 @@ ProjectError
 │   └── ProbeMismatch             it encodes the checkpoint's probes differently
 ├── CheckpointError           a checkpoint cannot be read or written
 │   ├── CheckpointMissing         no checkpoint there
+│   ├── CheckpointUnreadable      this process cannot read what is there
 │   ├── CheckpointCorrupt         a file is missing or its hash differs
-│   ├── CheckpointFormat          a field of the manifest does not fit this version
+│   ├── CheckpointFormat          a part of it does not fit this version
 │   └── CheckpointExists          something is already there
 ├── EventError                an event, or a typed interaction, says nothing that we know
 │   ├── UnknownEventType          its type is none of ours
@@ -134,7 +135,7 @@ class ProbeMismatch(EncoderError):
 
 
 class CheckpointError(ProjectError):
-    """A checkpoint cannot be read or written; `path` says which."""
+    """A checkpoint cannot be read or written."""
 
 
 class CheckpointMissing(CheckpointError):

@@ -1,8 +1,10 @@
 """
-The errors of serving, and the status each becomes.
+The errors of serving; service/problems.py says what each becomes.
 
 ProjectError (model/errors.py)
 ├── ContentError …            what is wrong with an item's content: 422
+├── EventError …              what is wrong with an event of a history: 422
+├── CheckpointError …         the checkpoint of a swap cannot be read: 422
 └── ServiceError
     ├── BadRequest                the request is not of the form: `field` says where
     │   ├── MalformedBody             not JSON, or not multipart
@@ -25,22 +27,14 @@ ProjectError (model/errors.py)
     ├── StoreUnavailable          the store cannot write or read
     ├── OutOfStep                 the index did not follow the store: lists may be wrong
     ├── StoreInUse                another process serves from this store
-    └── SettingsError             a THAW_ variable has a bad value
+    ├── SettingsError             a THAW_ variable has a bad value
+    └── CallFailed, DemoFailed, ExportRefused, RetrainFailed, SyncRefused
+                                  raised by commands alone, and each defined where it is raised
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from model.errors import (
-    CheckpointError,
-    ContentError,
-    ImageFetchFailed,
-    ImageTooLarge,
-    ImageUrlRefused,
-    NothingPresent,
-    ProjectError,
-    UnreadableImage,
-)
+from model.errors import ProjectError
 
 
 class ServiceError(ProjectError):
@@ -247,55 +241,3 @@ class StoreInUse(ServiceError):
 
 class SettingsError(ServiceError):
     """A setting has a bad value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """How one kind of error is told to a client (RFC 9457)."""
-
-    status: int
-    type: str
-    """The end of the stable `type`, `urn:thaw:problem:<type>`."""
-    title: str
-
-
-# From the particular to the general: the first that fits is used.
-PROBLEMS: dict[type[ProjectError], Problem] = {
-    NothingPresent: Problem(422, "nothing-present", "The item has no content"),
-    UnreadableImage: Problem(422, "unreadable-image", "The picture cannot be read"),
-    ImageTooLarge: Problem(422, "image-too-large", "The picture has too many pixels"),
-    ImageUrlRefused: Problem(422, "image-url-refused", "The picture's URL is not one that is asked"),
-    ImageFetchFailed: Problem(422, "image-not-fetched", "The picture did not come from its URL"),
-    ContentError: Problem(422, "unusable-content", "The content cannot be used"),
-    UnsupportedContentType: Problem(415, "unsupported-content-type", "This content type is not read here"),
-    MalformedBody: Problem(400, "malformed-body", "The body cannot be read"),
-    InvalidField: Problem(422, "invalid-field", "A field's value is refused"),
-    BadRequest: Problem(400, "bad-request", "The request cannot be understood"),
-    BodyTooLarge: Problem(413, "body-too-large", "The body is too large"),
-    BodyTooSlow: Problem(408, "body-too-slow", "The body came too slowly"),
-    UnknownKey: Problem(401, "unknown-key", "An API key is needed"),
-    NotAllowed: Problem(403, "not-allowed", "The API key's right is too low"),
-    ForeignPage: Problem(403, "foreign-page", "A page of another host may not do this"),
-    AdminOff: Problem(403, "admin-off", "Admin calls are switched off"),
-    AccessError: Problem(403, "not-allowed", "The API key's right is too low"),
-    UnknownItem: Problem(404, "unknown-item", "No such item"),
-    UnknownUser: Problem(404, "unknown-user", "No such user"),
-    NoThumbnail: Problem(404, "no-thumbnail", "The item has no picture"),
-    CheckpointError: Problem(422, "checkpoint-refused", "The checkpoint cannot be served"),
-    SpaceChanged: Problem(503, "space-changed", "Another checkpoint took over"),
-    SwapRunning: Problem(409, "swap-running", "Another checkpoint is being swapped in"),
-    PreconditionFailed: Problem(412, "precondition-failed", "The item is not as you know it"),
-    Overloaded: Problem(429, "overloaded", "Too many requests wait already"),
-    Closing: Problem(503, "closing", "The service is stopping"),
-    StoreUnavailable: Problem(503, "store-unavailable", "The store does not answer"),
-    OutOfStep: Problem(503, "out-of-step", "The index did not follow the store"),
-    StoreInUse: Problem(503, "store-in-use", "The store is in use"),
-    SettingsError: Problem(500, "bad-setting", "A setting has a bad value"),
-    ServiceError: Problem(500, "internal", "Something went wrong here"),
-    ProjectError: Problem(500, "internal", "Something went wrong here"),
-}
-
-
-def problem_of(error: ProjectError) -> Problem:
-    """The table's entry for an error, by its nearest class."""
-    return next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)

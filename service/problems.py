@@ -1,5 +1,6 @@
 """Every error becomes one kind of answer: problem+json, as RFC 9457 has it."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -11,12 +12,100 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from model.errors import ProjectError
-from service.errors import InvalidField, MalformedBody, ServiceError, problem_of
+from model.errors import (
+    CheckpointError,
+    ContentError,
+    EventError,
+    ImageFetchFailed,
+    ImageTooLarge,
+    ImageUrlRefused,
+    NothingPresent,
+    ProjectError,
+    UnreadableImage,
+)
+from service.errors import (
+    AccessError,
+    AdminOff,
+    BadRequest,
+    BodyTooLarge,
+    BodyTooSlow,
+    Closing,
+    ForeignPage,
+    InvalidField,
+    MalformedBody,
+    NotAllowed,
+    NoThumbnail,
+    OutOfStep,
+    Overloaded,
+    PreconditionFailed,
+    ServiceError,
+    SettingsError,
+    SpaceChanged,
+    StoreInUse,
+    StoreUnavailable,
+    SwapRunning,
+    UnknownItem,
+    UnknownKey,
+    UnknownUser,
+    UnsupportedContentType,
+)
 from service.request_id import request_id_headers
 
 _log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """How one kind of error is told to a client (RFC 9457)."""
+
+    status: int
+    type: str
+    """The end of the stable `type`, `urn:thaw:problem:<type>`."""
+    title: str
+
+
+# `problem_of` takes the row of an error's own class, else that of its nearest ancestor; the order of the rows says nothing.
+PROBLEMS: dict[type[ProjectError], Problem] = {
+    NothingPresent: Problem(422, "nothing-present", "The item has no content"),
+    UnreadableImage: Problem(422, "unreadable-image", "The picture cannot be read"),
+    ImageTooLarge: Problem(422, "image-too-large", "The picture has too many pixels"),
+    ImageUrlRefused: Problem(422, "image-url-refused", "The picture's URL is not one that is asked"),
+    ImageFetchFailed: Problem(422, "image-not-fetched", "The picture did not come from its URL"),
+    ContentError: Problem(422, "unusable-content", "The content cannot be used"),
+    EventError: Problem(422, "invalid-event", "The event says nothing that is known here"),
+    UnsupportedContentType: Problem(415, "unsupported-content-type", "This content type is not read here"),
+    MalformedBody: Problem(400, "malformed-body", "The body cannot be read"),
+    InvalidField: Problem(422, "invalid-field", "A field's value is refused"),
+    BadRequest: Problem(400, "bad-request", "The request cannot be understood"),
+    BodyTooLarge: Problem(413, "body-too-large", "The body is too large"),
+    BodyTooSlow: Problem(408, "body-too-slow", "The body came too slowly"),
+    UnknownKey: Problem(401, "unknown-key", "An API key is needed"),
+    NotAllowed: Problem(403, "not-allowed", "The API key's right is too low"),
+    ForeignPage: Problem(403, "foreign-page", "A page of another host may not do this"),
+    AdminOff: Problem(403, "admin-off", "Admin calls are switched off"),
+    AccessError: Problem(403, "not-allowed", "The API key's right is too low"),
+    UnknownItem: Problem(404, "unknown-item", "No such item"),
+    UnknownUser: Problem(404, "unknown-user", "No such user"),
+    NoThumbnail: Problem(404, "no-thumbnail", "The item has no picture"),
+    CheckpointError: Problem(422, "checkpoint-refused", "The checkpoint cannot be served"),
+    SpaceChanged: Problem(503, "space-changed", "Another checkpoint took over"),
+    SwapRunning: Problem(409, "swap-running", "Another checkpoint is being swapped in"),
+    PreconditionFailed: Problem(412, "precondition-failed", "The item is not as you know it"),
+    Overloaded: Problem(429, "overloaded", "Too many requests wait already"),
+    Closing: Problem(503, "closing", "The service is stopping"),
+    StoreUnavailable: Problem(503, "store-unavailable", "The store does not answer"),
+    OutOfStep: Problem(503, "out-of-step", "The index did not follow the store"),
+    StoreInUse: Problem(503, "store-in-use", "The store is in use"),
+    SettingsError: Problem(500, "bad-setting", "A setting has a bad value"),
+    ServiceError: Problem(500, "internal", "Something went wrong here"),
+    ProjectError: Problem(500, "internal", "Something went wrong here"),
+}
+
+
+def problem_of(error: ProjectError) -> Problem:
+    """The table's entry for an error, by its nearest class."""
+    return next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
 
 
 def problem_response(status: int, kind: str, title: str, detail: str, *, headers: dict[str, str] | None = None) -> Response:
@@ -26,7 +115,7 @@ def problem_response(status: int, kind: str, title: str, detail: str, *, headers
 
 
 def problem_body(error: ProjectError) -> dict[str, Any]:
-    """What the table in service/errors.py makes of an error, as a problem's members."""
+    """What `PROBLEMS` makes of an error, as a problem's members."""
     problem = problem_of(error)
     return _body(problem.status, problem.type, problem.title, str(error), error.field)
 
@@ -37,7 +126,7 @@ def _body(status: int, kind: str, title: str, detail: str, field: str | None) ->
 
 
 def answer_error(error: ProjectError) -> Response:
-    """The response that the table in service/errors.py gives an error."""
+    """The response that `PROBLEMS` gives an error."""
     body = problem_body(error)
     return Response(orjson.dumps(body), status_code=body["status"], media_type=MEDIA_TYPE, headers=_headers(error))
 

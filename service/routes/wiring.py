@@ -6,9 +6,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from pydantic import BaseModel
 
-from service.errors import PROBLEMS
 from service.live import Live
-from service.problems import MEDIA_TYPE
+from service.problems import MEDIA_TYPE, PROBLEMS
 from service.running import Service
 from service.schemas import ProblemAnswer
 

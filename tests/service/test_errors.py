@@ -1,0 +1,52 @@
+"""The trees of errors are whole, and each error of the service is told as a problem."""
+
+import re
+from importlib import import_module
+
+import httpx
+import pytest
+
+from model.errors import ProjectError, UnknownEventType
+from service.errors import ServiceError
+from service.history import Histories
+from service.problems import PROBLEMS
+from tests.service.test_bad_input import assert_problem
+
+
+def kinds(root: type[Exception]) -> set[type[Exception]]:
+    """All below an error that modules have defined."""
+    return set().union(*({kind} | kinds(kind) for kind in root.__subclasses__()))
+
+
+def test_every_error_of_the_service_has_its_own_problem() -> None:
+    """None falls back to 500 by being forgotten in the table."""
+    here = {kind for kind in kinds(ServiceError) if kind.__module__ == "service.errors" and not kind.__subclasses__()}
+
+    assert here <= set(PROBLEMS)
+
+
+@pytest.mark.parametrize(("module", "root"), [("model.errors", ProjectError), ("service.errors", ServiceError)])
+def test_the_tree_at_the_top_of_a_file_has_every_error(module: str, root: type[ProjectError]) -> None:
+    for name in ("service.client", "service.demo", "service.export", "service.retrain", "service.sync_folder"):
+        import_module(name)
+    inside = (module, "service.") if root is ServiceError else (module,)
+    wanted = {kind.__name__ for kind in kinds(root) if kind.__module__.startswith(inside)}
+
+    drawn = set(re.findall(r"\w+", import_module(module).__doc__ or ""))
+
+    assert wanted - drawn == set()
+
+
+@pytest.mark.anyio
+async def test_a_history_that_weighs_nothing_known_is_refused(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The body's own types are checked before; what the weights lack is no 500 either."""
+
+    def unknown(*_arguments: object) -> None:
+        raise UnknownEventType("kiss", ("like",))
+
+    monkeypatch.setattr(Histories, "fold", unknown)
+
+    answer = await client.post("/recommend", json={"history": [{"item_id": "a"}]})
+
+    assert_problem(answer, 422, "event_type")
+    assert answer.json()["type"] == "urn:thaw:problem:invalid-event"
