@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from model.content import FloatArray
 from model.ties import tie_key
-from service.errors import UnknownItem
 from service.index.moments import Moments
 from service.index.protocol import Index
 from service.ledger import Ledger
+from service.served_embedding import served_embedding
 from service.space import Space
 from service.store.store import Store
 
@@ -69,13 +69,9 @@ class Audience:
         Raises:
             UnknownItem: no such item was posted.
         """
-        item = self._store.get(item_id, self._space.version)
-        if item is None:
-            raise UnknownItem(item_id)
-        held = self._index.get([item_id])
-        if not held and item.embedding is None:
+        embedding = served_embedding(self._space, self._store, self._index, item_id)
+        if embedding is None:
             return []
-        embedding = held[0].embedding if held else item.embedding.vector  # type: ignore[union-attr]  # one of them is there
         seen = self._seen_by(item_id) if exclude_seen else set()
         moved, erased = self._moved(), self._ledger.tables.erased
         found = [

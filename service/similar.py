@@ -1,8 +1,8 @@
 """Items like an item."""
 
-from service.errors import UnknownItem
 from service.index.protocol import Candidate, Index
 from service.index.where import Where
+from service.served_embedding import served_embedding
 from service.space import Space
 from service.store.store import Store
 
@@ -20,15 +20,8 @@ class Similar:
         Raises:
             UnknownItem: no such item was posted.
         """
-        held = self._index.get([item_id])
-        if held:
-            embedding = held[0].embedding
-        else:  # hidden, expired, or without an embedding in this space
-            item = self._store.get(item_id, self._space.version)
-            if item is None:
-                raise UnknownItem(item_id)
-            if item.embedding is None:
-                return []
-            embedding = item.embedding.vector
+        embedding = served_embedding(self._space, self._store, self._index, item_id)
+        if embedding is None:
+            return []
         taste = embedding[: self._space.taste_width]
         return self._index.search_angle(taste, k, cold_only=cold_only, where=where, exclude=[item_id])
