@@ -14,7 +14,7 @@ from service.preconditions import ANY_REVISION, Precondition
 from service.routes.wiring import get_service
 from service.running import Service
 from service.space import Space
-from service.standing import with_standing
+from service.standing import progress_of, state_of
 from service.store.records import StoredItem
 
 CONDITIONS = [
@@ -38,17 +38,22 @@ KNOWN = [
 ]
 
 
-def to_answer(space: Space, item: StoredItem) -> dict[str, Any]:
-    """An item in the words of `ItemAnswer`."""
-    warm = space.anchors.is_warm(item.item_id)
+def to_answer(space: Space, item: StoredItem, progress: tuple[int, float] | None) -> dict[str, Any]:
+    """
+    An item in the words of `ItemAnswer`.
+
+    Args:
+        progress: how many events there are on it, and how far they moved it; None where there are none.
+    """
+    event_count, thawed = progress or (0, 0.0)
     fusion = item.embedding.fusion if item.embedding else {"modalities": {}, "gate": {}, "experts": {}}
     return {
         "item_id": item.item_id,
         "title": item.title,
         "text": item.text,
         "attributes": item.attributes,
-        "state": "warm" if warm else "cold",
-        "embedding_source": "learned" if warm else "content",
+        "state": state_of(space, item.item_id, has_events=progress is not None),
+        "embedding_source": "learned" if space.anchors.is_warm(item.item_id) else "content",
         "space": space.version,
         **fusion,
         "hidden": item.hidden,
@@ -59,6 +64,8 @@ def to_answer(space: Space, item: StoredItem) -> dict[str, Any]:
         "created_at": to_iso(item.created_at),
         "updated_at": to_iso(item.updated_at),
         "searchable": item.embedding is not None and item.is_visible(time.time()),
+        "event_count": event_count,
+        "thawed": thawed,
     }
 
 
@@ -66,8 +73,8 @@ async def item_response(service: Service, item: StoredItem, request: Request, st
     """One item with its ETag; 304 to a GET that knows this state of it."""
     if item.embedding is not None and item.embedding.space != service.space.version:
         service = await get_service(request)  # another checkpoint took over while the item came in
-    answers = await with_standing(service.ledger, [to_answer(service.space, item)])
-    body = orjson.dumps(answers[0])
+    progress = await progress_of(service.ledger, [item.item_id])
+    body = orjson.dumps(to_answer(service.space, item, progress.get(item.item_id)))
     etag = f'"{item.revision}.{hashlib.sha256(body).hexdigest()[:12]}"'
     if request.method == "GET" and knows(request, etag):
         return Response(status_code=304, headers={"ETag": etag})

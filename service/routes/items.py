@@ -16,7 +16,7 @@ from service.routes.access import require
 from service.routes.item_answers import CONDITIONS, KNOWN, item_response, read_condition, to_answer
 from service.routes.wiring import ServiceDep, documented
 from service.schemas import MAX_PICTURES, ItemAnswer, ItemBody, ItemsAnswer, PageQuery, check_id
-from service.standing import with_standing
+from service.standing import progress_of
 
 router = APIRouter(tags=["items"], dependencies=[Depends(require(Right.READ, to_change=Right.WRITE))])
 
@@ -70,7 +70,8 @@ async def list_items(query: Annotated[PageQuery, Query()], service: ServiceDep) 
     more = len(items) > query.limit
     shown = items[: query.limit]
     cursor = base64.urlsafe_b64encode(shown[-1].item_id.encode()).decode() if more else None
-    answers = await with_standing(service.ledger, [to_answer(service.space, item) for item in shown])
+    progress = await progress_of(service.ledger, [item.item_id for item in shown])
+    answers = [to_answer(service.space, item, progress.get(item.item_id)) for item in shown]
     return _json({"items": answers, "next_cursor": cursor})
 
 

@@ -46,7 +46,11 @@ async def similar(item_id: str, query: Annotated[SimilarQuery, Query()], request
         service.similar.items, require_id("item_id", item_id), query.k, cold_only=query.cold_only, where=where
     )
     items = [
-        {"item_id": hit.item_id, "cosine": round(hit.score, 6), "state": state_of(service.space, service.ledger, hit.item_id)}
+        {
+            "item_id": hit.item_id,
+            "cosine": round(hit.score, 6),
+            "state": state_of(service.space, hit.item_id, has_events=service.ledger.has_events(hit.item_id)),
+        }
         for hit in found
     ]
     return _json({"item_id": item_id, "space": service.space.version, "items": items})
