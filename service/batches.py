@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from model.errors import ProjectError
-from service.bodies import BadItem
+from service.bodies import Unreadable
 from service.drafts import NewItem
 from service.errors import Overloaded, ServiceError
 from service.ingest import Ingestor
@@ -26,7 +26,7 @@ class Taken:
     outcome: Put | ProjectError
 
 
-async def ingest_batch(ingestor: Ingestor, entries: Sequence[NewItem | BadItem], *, ahead: int) -> AsyncIterator[Taken]:
+async def ingest_batch(ingestor: Ingestor, entries: Sequence[NewItem | Unreadable], *, ahead: int) -> AsyncIterator[Taken]:
     """
     Ingests items beside each other, so that encoders see full batches, and tells of each in the batch's order.
 
@@ -56,7 +56,7 @@ async def ingest_batch(ingestor: Ingestor, entries: Sequence[NewItem | BadItem],
         yield later
 
 
-async def _take_in_order(ingestor: Ingestor, entries: Sequence[NewItem | BadItem], ahead: int) -> AsyncIterator[Taken]:
+async def _take_in_order(ingestor: Ingestor, entries: Sequence[NewItem | Unreadable], ahead: int) -> AsyncIterator[Taken]:
     under_way: deque[asyncio.Task[Taken]] = deque()
     tasks = _start_tasks(ingestor, entries)
     try:
@@ -71,22 +71,23 @@ async def _take_in_order(ingestor: Ingestor, entries: Sequence[NewItem | BadItem
             task.cancel()
 
 
-def _start_tasks(ingestor: Ingestor, entries: Sequence[NewItem | BadItem]) -> Iterator[asyncio.Task[Taken]]:
+def _start_tasks(ingestor: Ingestor, entries: Sequence[NewItem | Unreadable]) -> Iterator[asyncio.Task[Taken]]:
     """Starts each item's ingest as the iterator comes to it."""
     last: dict[str, asyncio.Task[Taken]] = {}
     for index, entry in enumerate(entries):
-        before = last.get(entry.item_id) if entry.item_id is not None else None
+        item_id = entry.id if isinstance(entry, Unreadable) else entry.item_id
+        before = last.get(item_id) if item_id is not None else None
         task = asyncio.create_task(_take(ingestor, index, entry, before))
-        if entry.item_id is not None:
-            last[entry.item_id] = task
+        if item_id is not None:
+            last[item_id] = task
         yield task
 
 
-async def _take(ingestor: Ingestor, index: int, entry: NewItem | BadItem, before: "asyncio.Task[Taken] | None") -> Taken:
+async def _take(ingestor: Ingestor, index: int, entry: NewItem | Unreadable, before: "asyncio.Task[Taken] | None") -> Taken:
     if before is not None:
         await asyncio.wait([before])
-    if isinstance(entry, BadItem):
-        return Taken(index, entry.item_id, entry.error)
+    if isinstance(entry, Unreadable):
+        return Taken(index, entry.id, entry.error)
     try:
         return Taken(index, entry.item_id, await ingestor.ingest(entry))
     except ProjectError as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import orjson
@@ -10,7 +11,6 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from model.errors import ProjectError
 from service.drafts import ItemChanges, NewItem
 from service.errors import BadRequest, InvalidField, MalformedBody, UnsupportedContentType
 from service.item_schemas import MAX_BATCH_ITEMS, ItemPatch
@@ -30,11 +30,13 @@ BodyModel = TypeVar("BodyModel", bound=BaseModel)
 Parsed = TypeVar("Parsed")
 
 
-class BadItem:
-    """What stands in a batch where an item should."""
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What stands among items where an item should, or among events where an event should."""
 
-    def __init__(self, item_id: str | None, error: ProjectError) -> None:
-        self.item_id, self.error = item_id, error
+    id: str | None
+    """Its item id or event id; None where it has none that can be read."""
+    error: BadRequest
 
 
 async def read_item(request: Request) -> NewItem:
@@ -44,34 +46,40 @@ async def read_item(request: Request) -> NewItem:
     Raises:
         UnsupportedContentType, MalformedBody, InvalidField: the body is no item; each says why.
     """
-    if _content_type(request, JSON, FORM) == FORM:
+    if require_content_type(request, JSON, FORM) == FORM:
         return await _read_form(request)
-    return await _parse(await request.body(), lambda body: _to_item(_parse_json(body, "body"), ()))
+    return await _parse(await request.body(), lambda body: _to_item(parse_json(body, "body"), ()))
 
 
 async def read_changes(request: Request) -> ItemChanges:
     """The changes of a JSON body; raises as `read_item` does."""
-    _content_type(request, JSON, MERGE_PATCH)
-    return await _parse(await request.body(), lambda body: _validate(ItemPatch, _parse_json(body, "body")).to_changes())
+    require_content_type(request, JSON, MERGE_PATCH)
+    return await _parse(await request.body(), lambda body: validate(ItemPatch, parse_json(body, "body")).to_changes())
 
 
-async def read_batch(request: Request) -> list[NewItem | BadItem]:
+async def read_batch(request: Request) -> list[NewItem | Unreadable]:
     """
     The items of a JSON or NDJSON body; one that is bad does not spoil the others.
 
     Raises:
         UnsupportedContentType, MalformedBody, InvalidField: the body is no batch, or has too many items.
     """
-    kind = _content_type(request, JSON, NDJSON)
+    kind = require_content_type(request, JSON, NDJSON)
     return await _parse(await request.body(), _parse_lines if kind == NDJSON else _parse_list)
 
 
 def is_ndjson(request: Request) -> bool:
     """Whether the body came as lines, and the answer goes as lines."""
-    return _content_type(request, JSON, NDJSON) == NDJSON
+    return require_content_type(request, JSON, NDJSON) == NDJSON
 
 
-def _content_type(request: Request, *accepted: str) -> str:
+def require_content_type(request: Request, *accepted: str) -> str:
+    """
+    The media type of the body, without its parameters.
+
+    Raises:
+        UnsupportedContentType: it is none of those accepted.
+    """
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in accepted:
@@ -79,19 +87,56 @@ def _content_type(request: Request, *accepted: str) -> str:
     return kind
 
 
+def parse_json(data: bytes, field: str) -> object:
+    """
+    What a body, or a form's field, says.
+
+    Raises:
+        MalformedBody: the body is no JSON.
+        InvalidField: the field is none.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        problem: BadRequest = MalformedBody(f"it is not JSON ({error})")
+        raise problem if field == "body" else InvalidField(field, f"it is not JSON ({error})") from error
+
+
+def validate(kind: type[BodyModel], fields: object) -> BodyModel:
+    """
+    Parsed JSON as a body of one kind.
+
+    Raises:
+        InvalidField: it is none; names the first field that is wrong.
+    """
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise to_invalid_field(error) from error
+
+
+def read_one_of_many(fields: object, id_field: str, read: Callable[[object], Parsed]) -> Parsed | Unreadable:
+    """One of several in a body: a bad one does not spoil the others."""
+    try:
+        return read(fields)
+    except BadRequest as error:
+        given = fields.get(id_field) if isinstance(fields, dict) else None
+        return Unreadable(given if isinstance(given, str) else None, error)
+
+
 async def _parse(body: bytes, parse: Callable[[bytes], Parsed]) -> Parsed:
     return parse(body) if len(body) < _OFF_LOOP_BYTES else await asyncio.to_thread(parse, body)
 
 
-def _parse_list(body: bytes) -> list[NewItem | BadItem]:
-    parsed = _parse_json(body, "body")
+def _parse_list(body: bytes) -> list[NewItem | Unreadable]:
+    parsed = parse_json(body, "body")
     if not isinstance(parsed, dict) or parsed.keys() != {"items"} or not isinstance(parsed["items"], list):
         raise InvalidField("body", 'it must be {"items": [...]} and nothing else')
     _check_number(len(parsed["items"]))
     return [_to_entry(fields) for fields in parsed["items"]]
 
 
-def _parse_lines(body: bytes) -> list[NewItem | BadItem]:
+def _parse_lines(body: bytes) -> list[NewItem | Unreadable]:
     lines = [line for line in body.split(b"\n") if line.strip()]
     _check_number(len(lines))
     return [_to_line_entry(line) for line in lines]
@@ -102,19 +147,15 @@ def _check_number(items: int) -> None:
         raise InvalidField("items", f"a batch has 1 to {MAX_BATCH_ITEMS:,} items, this one {items:,}")
 
 
-def _to_line_entry(line: bytes) -> NewItem | BadItem:
+def _to_line_entry(line: bytes) -> NewItem | Unreadable:
     try:
-        return _to_entry(_parse_json(line, "body"))
+        return _to_entry(parse_json(line, "body"))
     except BadRequest as error:
-        return BadItem(None, error)
+        return Unreadable(None, error)
 
 
-def _to_entry(fields: object) -> NewItem | BadItem:
-    try:
-        return _to_item(fields, ())
-    except BadRequest as error:
-        item_id = fields.get("item_id") if isinstance(fields, dict) else None
-        return BadItem(item_id if isinstance(item_id, str) else None, error)
+def _to_entry(fields: object) -> NewItem | Unreadable:
+    return read_one_of_many(fields, "item_id", lambda fields: _to_item(fields, ()))
 
 
 async def _read_form(request: Request) -> NewItem:
@@ -124,7 +165,7 @@ async def _read_form(request: Request) -> NewItem:
     except HTTPException as error:
         raise MalformedBody(str(error.detail)) from error
     if "attributes" in fields:
-        fields["attributes"] = _parse_json(str(fields["attributes"]).encode("utf-8", "surrogatepass"), "attributes")
+        fields["attributes"] = parse_json(str(fields["attributes"]).encode("utf-8", "surrogatepass"), "attributes")
     return _to_item(fields, images)
 
 
@@ -145,23 +186,8 @@ async def _split_form(form: FormData) -> tuple[dict[str, object], tuple[bytes, .
     return fields, tuple(images)
 
 
-def _parse_json(data: bytes, field: str) -> object:
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        problem: BadRequest = MalformedBody(f"it is not JSON ({error})")
-        raise problem if field == "body" else InvalidField(field, f"it is not JSON ({error})") from error
-
-
-def _validate(kind: type[BodyModel], fields: object) -> BodyModel:
-    try:
-        return kind.model_validate(fields)
-    except ValidationError as error:
-        raise to_invalid_field(error) from error
-
-
 def _to_item(fields: object, files: tuple[bytes, ...]) -> NewItem:
-    body = _validate(ItemBody, fields)
+    body = validate(ItemBody, fields)
     pictures, urls = (*files, *body.pictures()), body.urls()
     if len(pictures) + len(urls) > MAX_PICTURES:
         raise InvalidField("image", f"an item has at most {MAX_PICTURES} pictures, this one {len(pictures) + len(urls)}")

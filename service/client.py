@@ -12,13 +12,10 @@ from urllib.parse import quote
 import httpx
 
 from service.errors import ServiceError
+from service.event_limit import MAX_EVENTS
 
 if TYPE_CHECKING:
     from model.content import Scalar  # numpy with it, which costs a health check half a second
-
-
-EVENTS_AT_ONCE = 1000
-"""As many as one call of `POST /events` takes."""
 
 
 class CallFailed(ServiceError):
@@ -158,8 +155,8 @@ class Client:
         """Tells what users did, a thousand at a time; returns what became of each, and counts by status."""
         outcomes: list[dict[str, Any]] = []
         counts: dict[str, int] = {}
-        for start in range(0, len(events), EVENTS_AT_ONCE):
-            body = {"events": [dict(event) for event in events[start : start + EVENTS_AT_ONCE]]}
+        for start in range(0, len(events), MAX_EVENTS):
+            body = {"events": [dict(event) for event in events[start : start + MAX_EVENTS]]}
             answer = self._call("POST", "/events", json=body)
             outcomes += answer["events"]
             counts = {status: counts.get(status, 0) + times for status, times in answer["counts"].items()}

@@ -6,13 +6,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from model.event_types import RATING
-from service.schemas import Body, Id, Moment
+from service.schemas import Body, EventType, Id, Moment
 from service.store.event_records import NewEvent
 
-MAX_EVENTS = 1000
 _MOST_AHEAD_SECONDS = 86_400.0
-
-EventType = Literal["like", "purchase", "rating", "view", "impression", "hide", "return"]
 
 
 def _check_moment(seconds: float) -> float:

@@ -1,18 +1,19 @@
 """Request and response bodies of lists."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from model.event_types import RATING
+from service.event_limit import MAX_EVENTS
 from service.filters import NO_FILTER, AttributeFilter
 from service.history import Deed
-from service.schemas import STATES, Body, Id, State, at_most
+from service.schemas import STATES, Body, EventType, Id, State, at_most
 from service.wish import Reason, Wish
 
-MOST_USERS, MOST_EXCLUDED, MOST_EVENTS = 256, 1000, 1000
+MOST_USERS, MOST_EXCLUDED = 256, 1000
 
 
 def _read_age(value: object) -> object:
@@ -29,8 +30,6 @@ def _check_age(value: timedelta) -> timedelta:
     return value
 
 
-EventType: TypeAlias = Literal["like", "purchase", "rating", "view", "impression", "hide", "return"]
-"""`EVENT_TYPES`, as a type."""
 _AGE_SCHEMA = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "format": "duration"}]}
 Age = Annotated[timedelta, BeforeValidator(_read_age), AfterValidator(_check_age), WithJsonSchema(_AGE_SCHEMA)]
 
@@ -146,11 +145,11 @@ class RecommendBody(_Wishes):
     user_ids: Annotated[tuple[Id, ...] | None, at_most(MOST_USERS)] = Field(
         None, min_length=1, max_length=MOST_USERS, description=f"Up to {MOST_USERS} users, ranked in one search."
     )
-    history: Annotated[tuple[HistoryEvent, ...] | None, at_most(MOST_EVENTS)] = Field(
+    history: Annotated[tuple[HistoryEvent, ...] | None, at_most(MAX_EVENTS)] = Field(
         None,
         min_length=1,
-        max_length=MOST_EVENTS,
-        description=f"What somebody whom the service does not know did, the oldest first, at most {MOST_EVENTS} events; it is "
+        max_length=MAX_EVENTS,
+        description=f"What somebody whom the service does not know did, the oldest first, at most {MAX_EVENTS} events; it is "
         "not kept. `exclude_seen` leaves its items out.",
     )
     filter: AttributeFilter | None = Field(None, description="Only items whose attributes are so.")

@@ -5,7 +5,7 @@ import binascii
 import math
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
@@ -91,6 +91,8 @@ def read_base64(value: object) -> object:
 
 Id = Annotated[str, AfterValidator(check_id)]
 Words = Annotated[str, AfterValidator(check_words)]
+EventType: TypeAlias = Literal["like", "purchase", "rating", "view", "impression", "hide", "return"]
+"""`EVENT_TYPES`, as a type."""
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})")
 
 

@@ -1,13 +1,12 @@
 """`/events`: what users did."""
 
-import asyncio
-
 import orjson
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from service.event_bodies import describe, read_events
-from service.event_schemas import MAX_EVENTS, EventBody, EventsAnswer
+from service.event_limit import MAX_EVENTS
+from service.event_schemas import EventBody, EventsAnswer
 from service.keys import Right
 from service.routes.access import require
 from service.routes.wiring import ServiceDep, documented
@@ -33,8 +32,7 @@ async def post_events(request: Request, service: ServiceDep) -> Response:
     What is accepted is durable, and in its users' next list, when the answer comes; the items that it is on move
     within a second. Each event of several is answered by itself.
     """
-    body = await request.body()
-    events = await asyncio.to_thread(read_events, request.headers.get("content-type", ""), body)
+    events = await read_events(request)
     readable = [event for event in events if isinstance(event, NewEvent)]
     statuses = await service.events.add(readable) if readable else []
     return Response(orjson.dumps(describe(events, statuses)), media_type="application/json")
