@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import orjson
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from service.keys import Right
 from service.routes.access import require
+from service.routes.answers import json_response
 from service.routes.small_body import SmallBodyRoute
 from service.routes.wiring import LiveDep, documented
 from service.state_schemas import SwapAnswer, SwapBody
@@ -25,4 +25,4 @@ async def swap_model(body: SwapBody, live: LiveDep) -> Response:
     checkpoint that serves goes on serving. After a restart the one that was swapped in last serves.
     """
     progress = await live.swapper.start(Path(body.checkpoint))
-    return Response(orjson.dumps(progress.to_answer()), status_code=202, media_type="application/json")
+    return json_response(progress.to_answer(), 202)

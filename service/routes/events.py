@@ -1,6 +1,5 @@
 """`/events`: what users did."""
 
-import orjson
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
@@ -9,6 +8,7 @@ from service.event_limit import MAX_EVENTS
 from service.event_schemas import EventBody, EventsAnswer
 from service.keys import Right
 from service.routes.access import require
+from service.routes.answers import json_response
 from service.routes.wiring import ServiceDep, documented
 from service.store.event_records import NewEvent
 
@@ -35,4 +35,4 @@ async def post_events(request: Request, service: ServiceDep) -> Response:
     events = await read_events(request)
     readable = [event for event in events if isinstance(event, NewEvent)]
     statuses = await service.events.add(readable) if readable else []
-    return Response(orjson.dumps(describe(events, statuses)), media_type="application/json")
+    return json_response(describe(events, statuses))

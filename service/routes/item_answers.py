@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +10,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from service.preconditions import ANY_REVISION, Precondition
+from service.routes.answers import to_iso
 from service.routes.wiring import get_service
 from service.running import Service
 from service.space import Space
@@ -101,8 +101,3 @@ def read_condition(request: Request) -> Precondition:
 
 def _tags(request: Request, header: str) -> list[str]:
     return [tag.strip() for line in request.headers.getlist(header) for tag in line.split(",") if tag.strip()]
-
-
-def to_iso(seconds: float | None) -> str | None:
-    """A moment as ISO 8601 in UTC; None as it is."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

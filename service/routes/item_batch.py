@@ -13,6 +13,7 @@ from service.item_schemas import MAX_BATCH_ITEMS, BatchAnswer, BatchResult
 from service.keys import Right
 from service.problems import problem_body
 from service.routes.access import require
+from service.routes.answers import json_response
 from service.routes.wiring import ServiceDep, documented
 from service.schemas import ItemBody
 from service.store.records import Put
@@ -60,7 +61,7 @@ async def post_items(request: Request, service: ServiceDep) -> Response:
     entries = await read_batch(request)
     results = (to_result(taken) async for taken in ingest_batch(service.ingestor, entries, ahead=service.ingestor.ahead))
     if not is_ndjson(request):
-        return Response(orjson.dumps(to_batch_answer([result async for result in results])), media_type=JSON)
+        return json_response(to_batch_answer([result async for result in results]))
     first = await anext(results)  # before the head of the answer goes out: nothing taken is a 429
     return StreamingResponse(_lines(first, results), media_type=NDJSON)
 

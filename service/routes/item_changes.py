@@ -8,7 +8,7 @@ from service.item_schemas import ItemPatch
 from service.keys import Right
 from service.routes.access import require
 from service.routes.item_answers import CONDITIONS, item_response, read_condition
-from service.routes.items import require_id
+from service.routes.paths import require_id
 from service.routes.wiring import ServiceDep, documented
 from service.schemas import ItemAnswer
 

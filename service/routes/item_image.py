@@ -11,7 +11,8 @@ from service.errors import NoThumbnail, UnknownItem
 from service.keys import Right
 from service.routes.access import require
 from service.routes.item_answers import KNOWN, knows
-from service.routes.items import get_item, is_part_of_id, require_id
+from service.routes.items import get_item
+from service.routes.paths import is_part_of_id, require_id
 from service.routes.wiring import ServiceDep, documented
 
 router = APIRouter(tags=["items"], dependencies=[Depends(require(Right.READ))])

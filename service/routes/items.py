@@ -5,7 +5,6 @@ import base64
 import binascii
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
@@ -13,9 +12,11 @@ from service.bodies import read_item
 from service.errors import InvalidField, UnknownItem
 from service.keys import Right
 from service.routes.access import require
+from service.routes.answers import json_response
 from service.routes.item_answers import CONDITIONS, KNOWN, item_response, read_condition, to_answer
+from service.routes.paths import require_id
 from service.routes.wiring import ServiceDep, documented
-from service.schemas import MAX_PICTURES, ItemAnswer, ItemBody, ItemsAnswer, PageQuery, check_id
+from service.schemas import MAX_PICTURES, ItemAnswer, ItemBody, ItemsAnswer, PageQuery
 from service.standing import progress_of
 
 router = APIRouter(tags=["items"], dependencies=[Depends(require(Right.READ, to_change=Right.WRITE))])
@@ -72,7 +73,7 @@ async def list_items(query: Annotated[PageQuery, Query()], service: ServiceDep) 
     cursor = base64.urlsafe_b64encode(shown[-1].item_id.encode()).decode() if more else None
     progress = await progress_of(service.ledger, [item.item_id for item in shown])
     answers = [to_answer(service.space, item, progress.get(item.item_id)) for item in shown]
-    return _json({"items": answers, "next_cursor": cursor})
+    return json_response({"items": answers, "next_cursor": cursor})
 
 
 @router.get(
@@ -88,17 +89,6 @@ async def get_item(item_id: str, request: Request, service: ServiceDep) -> Respo
     return await item_response(service, item, request)
 
 
-def require_id(field: str, value: str) -> str:
-    """
-    Raises:
-        InvalidField: the value is no id.
-    """
-    try:
-        return check_id(value)
-    except ValueError as error:
-        raise InvalidField(field, str(error)) from error
-
-
 def _read_cursor(cursor: str | None) -> str | None:
     if cursor is None:
         return None
@@ -106,13 +96,3 @@ def _read_cursor(cursor: str | None) -> str | None:
         return base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError) as error:
         raise InvalidField("cursor", "it is not a next_cursor of this service") from error
-
-
-def _json(body: object) -> Response:
-    return Response(orjson.dumps(body), media_type="application/json")
-
-
-def is_part_of_id(request: Request, ending: str) -> bool:
-    """Whether the client wrote a path's ending in percent-encoding, as it does inside an item id."""
-    raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
-    return not raw.partition(b"?")[0].endswith(ending.encode())

@@ -3,15 +3,16 @@
 import asyncio
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from service.keys import Right
 from service.neighbour_schemas import AudienceAnswer, AudienceQuery, SimilarAnswer, SimilarQuery
 from service.routes.access import Needs, require
+from service.routes.answers import json_response
 from service.routes.filters import parse_filter
-from service.routes.items import get_item, is_part_of_id, require_id
+from service.routes.items import get_item
+from service.routes.paths import is_part_of_id, require_id
 from service.routes.wiring import ServiceDep, documented
 from service.standing import state_of
 
@@ -53,7 +54,7 @@ async def similar(item_id: str, query: Annotated[SimilarQuery, Query()], request
         }
         for hit in found
     ]
-    return _json({"item_id": item_id, "space": service.space.version, "items": items})
+    return json_response({"item_id": item_id, "space": service.space.version, "items": items})
 
 
 @router.get(
@@ -73,8 +74,4 @@ async def audience(item_id: str, query: Annotated[AudienceQuery, Query()], reque
         service.audience.users, require_id("item_id", item_id), query.k, exclude_seen=query.exclude_seen
     )
     users = [{"user_id": one.user_id, "relevance": round(one.relevance, 4)} for one in found]
-    return _json({"item_id": item_id, "space": service.space.version, "users": users})
-
-
-def _json(body: object) -> Response:
-    return Response(orjson.dumps(body), media_type="application/json")
+    return json_response({"item_id": item_id, "space": service.space.version, "users": users})

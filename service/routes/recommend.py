@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
@@ -12,8 +11,9 @@ from service.keys import Right
 from service.problems import problem_body
 from service.recommend_schemas import RecommendAnswer, RecommendBody, RecommendManyAnswer, RecommendQuery
 from service.routes.access import require
+from service.routes.answers import json_response
 from service.routes.filters import parse_filter
-from service.routes.items import require_id
+from service.routes.paths import require_id
 from service.routes.small_body import SmallBodyRoute
 from service.routes.wiring import ServiceDep, documented
 from service.running import Service
@@ -32,7 +32,7 @@ async def recommend(user_id: str, query: Annotated[RecommendQuery, Query()], ser
     """
     wish = query.to_wish(parse_filter(query.filter))
     found = await service.recommender.recommend(require_id("user_id", user_id), wish)
-    return _json(_to_answer(service, user_id, found))
+    return json_response(_to_answer(service, user_id, found))
 
 
 @router.post(
@@ -48,11 +48,11 @@ async def recommend_by_body(body: RecommendBody, service: ServiceDep) -> Respons
     wish = body.to_wish(body.filter)
     if body.history is not None:
         deeds = [event.to_deed() for event in body.history]
-        return _json(_to_answer(service, None, await service.recommender.recommend_history(deeds, wish)))
+        return json_response(_to_answer(service, None, await service.recommender.recommend_history(deeds, wish)))
     if body.user_ids is None:
         user_id = str(body.user_id)
-        return _json(_to_answer(service, user_id, await service.recommender.recommend(user_id, wish)))
-    return _json(await _recommend_many(service, body.user_ids, wish))
+        return json_response(_to_answer(service, user_id, await service.recommender.recommend(user_id, wish)))
+    return json_response(await _recommend_many(service, body.user_ids, wish))
 
 
 async def _recommend_many(service: Service, user_ids: tuple[str, ...], wish: Wish) -> dict[str, Any]:
@@ -93,7 +93,3 @@ def _explained(explanation: Explanation) -> dict[str, Any]:
     """In the words of `ItemExplanation`."""
     nearest = [{"item_id": near.item_id, "cosine": near.cosine} for near in explanation.nearest]
     return {"gate": explanation.fusion.get("gate", {}), "experts": explanation.fusion.get("experts", {}), "nearest": nearest}
-
-
-def _json(body: object) -> Response:
-    return Response(orjson.dumps(body), media_type="application/json")

@@ -2,13 +2,13 @@
 
 import asyncio
 
-import orjson
 from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse, Response
 
 from service.errors import OutOfStep
 from service.keys import Right
 from service.routes.access import NeedsForMetrics, require
+from service.routes.answers import json_response
 from service.routes.wiring import LiveDep, ServiceDep, documented
 from service.state_schemas import LiveAnswer, ModelAnswer, ReadyAnswer
 
@@ -60,7 +60,7 @@ async def model(service: ServiceDep, live: LiveDep) -> Response:
         "users": service.space.user_count,
         "swap": live.swapper.progress.to_answer(),
     }
-    return Response(orjson.dumps(body), media_type="application/json")
+    return json_response(body)
 
 
 @metrics_router.get("/metrics", response_class=PlainTextResponse)

@@ -1,8 +1,5 @@
 """`/users`: what is held of a user, and its erasure."""
 
-from datetime import UTC, datetime
-
-import orjson
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
@@ -10,7 +7,8 @@ from service.errors import UnknownUser
 from service.event_schemas import UserAnswer
 from service.keys import Right
 from service.routes.access import require
-from service.routes.items import require_id
+from service.routes.answers import json_response, to_iso
+from service.routes.paths import require_id
 from service.routes.wiring import ServiceDep, documented
 
 router = APIRouter(tags=["users"], dependencies=[Depends(require(Right.READ, to_change=Right.WRITE))])
@@ -28,11 +26,11 @@ async def get_user(user_id: str, service: ServiceDep) -> Response:
         "known_to_checkpoint": trained,
         "events": sum(record.counts.values()),
         "counts": record.counts,
-        "last_event": _iso(record.last_event),
-        "erased_at": _iso(record.erased_at),
+        "last_event": to_iso(record.last_event),
+        "erased_at": to_iso(record.erased_at),
         "space": service.space.version,
     }
-    return Response(orjson.dumps(body), media_type="application/json")
+    return json_response(body)
 
 
 @router.delete("/users/{user_id:path}", status_code=204, responses=documented(None, 204, 422, 429, 503))
@@ -45,7 +43,3 @@ async def delete_user(user_id: str, service: ServiceDep) -> Response:
     await service.events.erase(require_id("user_id", user_id))
     await service.users.forget(user_id)
     return Response(status_code=204)
-
-
-def _iso(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
