@@ -91,9 +91,8 @@ class Mamex(nn.Module):
             present: (B, M) bool.
 
         Returns:
-            (B, V) bool: a view counts when training saw anything of what it reads; one that reads but a brand which nobody
-            knew has nothing to say, and must not be listened to in place of the others. Where none has, those that are
-            present count.
+            (B, V) bool: a view counts if training saw at least one of the features it reads. If no present view qualifies
+            (say, an unknown brand is all the item has), all present views count.
         """
         heard = torch.stack([self.mixture(v).hears(features, present) for v in range(len(self.config.views))], dim=-1)
         return torch.where(heard.any(dim=-1, keepdim=True), heard, self.views_present(present))

@@ -39,7 +39,7 @@ class _Crowd:
     deviations: NDArray[np.float64]
 
     def best(self, embedding: FloatArray, k: int, out: Collection[str]) -> list[Listener]:
-        """The k who want an item most, and those who want it as much as the last of them; nobody of those who are out."""
+        """The k users to whom an item is most relevant, and all who tie with the last of them; users in `out` are left out."""
         k = min(k, len(self.user_ids))
         if k == 0:
             return []
@@ -52,8 +52,10 @@ class _Crowd:
 
 class Audience:
     """
-    Ranks users for an item, each measured against its own scores: those whom events move where these put them, those of
-    the checkpoint whom none moves where training did; never what training knew of one who was erased.
+    Ranks users for an item by how far its score stands out among each user's own scores.
+
+    A user whom events moved lies where they put it, any other user of the checkpoint where training did. What training
+    knew of an erased user is not used.
     """
 
     def __init__(self, space: Space, store: Store, index: Index, ledger: Ledger) -> None:

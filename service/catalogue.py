@@ -84,7 +84,7 @@ class Catalogue:
         _log.info("index built", items=len(self.index), cold=self.index.count_cold(), unplaced=self.unplaced)
 
     def follow(self, store: Store, noted: Noted) -> None:
-        """Brings ledger and index to where the store is about what was noted, as if each change had come by `apply`."""
+        """Updates ledger and index from the store for all that was noted, as if each change had come by `apply`."""
         items = store.some(sorted(noted.items), self.space.version)
         placed = self._placed([item for item in items if item.embedding is None])
         store.put_embeddings(placed)
@@ -94,7 +94,7 @@ class Catalogue:
         self.apply([*changes, EventLog(store).stand(noted.pairs, self.space.version, self.space.events_through)])
 
     def _placed(self, items: Sequence[StoredItem]) -> list[StoredItem]:
-        """Items with where they lie in this space, where they lie anywhere."""
+        """The items with their embeddings in this space; None for the embedding of one that it cannot read."""
         return [replace(item, embedding=found) for item, found in zip(items, embed_stored(self.space, items), strict=True)]
 
     def _entry_of(self, change: Change) -> Entry | None:

@@ -150,7 +150,7 @@ def _keep_embedding(space: Space, draft: Draft, known: StoredItem | None) -> Dra
 
 def _same_attributes(space: Space, known: StoredItem, draft: Draft) -> bool:
     """
-    Whether the network reads of the attributes what it read of the known item's.
+    Whether the network reads the same in the draft's attributes as in those of the known item.
 
     Stored features do not tell: those of attributes are made anew in every space (`service.placing`).
     """

@@ -58,7 +58,11 @@ class BodyLimit:
 
 
 def _is_utf8(path: bytes) -> bool:
-    """Whether it says what it says: what is none would be read as another id, in which no byte is as it was sent."""
+    """
+    Whether the percent-encoded path decodes as UTF-8.
+
+    Undecodable bytes would be replaced, and the request would name another id.
+    """
     if b"%" not in path:
         return True
     try:

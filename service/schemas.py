@@ -119,7 +119,7 @@ Base64File = Annotated[bytes, BeforeValidator(read_base64), WithJsonSchema({"typ
 
 
 class Body(BaseModel):
-    """What a client sends; one of more members than any has is refused before they are looked at, one by one."""
+    """What a client sends. A body of more members than any call takes is refused before each of them is validated."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -55,8 +55,8 @@ class Users:
     async def embedding(self, user_id: str, *, fallback: bool) -> UserEmbedding:
         """
         Args:
-            fallback: give the prior user's for an unknown user. One that has events is none, even where these say
-                nothing of its taste.
+            fallback: give the prior user's for an unknown user. A user that has events is known, and gets the prior user's
+                in any case where these say nothing of its taste.
 
         Raises:
             UnknownUser: the user is unknown and no fallback was asked for.
@@ -69,7 +69,7 @@ class Users:
         return UserEmbedding(await self._cached(user_id, number), "user", self._space.version)
 
     def is_trained(self, user_id: str) -> bool:
-        """Whether the checkpoint knows the user, and may."""
+        """Whether the checkpoint was trained on the user, who was not erased since."""
         return self._trained(user_id) is not None
 
     def seen_by(self, user_id: str) -> list[str]:
@@ -84,7 +84,7 @@ class Users:
             await cache.drop(user_id)
 
     def history(self, user_id: str) -> History:
-        """What a user liked, the newest as well as in training."""
+        """What a user liked, first in training, unless it was erased, then since."""
         trained, learned = self._space.liked_by(user_id)
         since, anchors = self._tables.likes(user_id)
         if self._tables.is_erased(user_id):
@@ -92,7 +92,7 @@ class Users:
         return History([*trained, *since], np.concatenate([learned, anchors]))
 
     async def warm(self) -> None:
-        """Computes those anew who were asked for last, where another space has taken over: none of them waits for it."""
+        """Computes those who were asked for last, once another space has taken over: none of their requests waits for it."""
         for user_id in dict.fromkeys(user_id for cache in self._caches for user_id in cache.recent(_RECENT)):
             await self.embedding(user_id, fallback=True)
             await asyncio.gather(*self._writes)  # one after the other: requests use the same few connections

@@ -54,7 +54,7 @@ def require(right: Right, *, to_change: Right | None = None) -> Needs:
 
 
 def _refuse_foreign_page(request: Request) -> None:
-    """A browser sends forms for any page to any host, and says which page it was: no key keeps that one out."""
+    """A browser posts a form of any page to any host. It names the page's host in `Origin`; without keys nothing else tells."""
     origin, host = request.headers.get("origin"), request.headers.get("host", "")
     if request.app.state.only_this_machine and is_made_up(host):
         raise ForeignPage(f"{host} is no name of this machine")

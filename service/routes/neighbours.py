@@ -20,7 +20,7 @@ router = APIRouter(tags=["items"])
 
 
 class NeedsForAudience(Needs):
-    """What the path asks for; an item whose id ends so is read like any other."""
+    """The right of the route; a read key where the client percent-encoded `/audience`, which is then the end of an item's id."""
 
     async def __call__(self, request: Request) -> None:
         if is_part_of_id(request, "/audience"):
@@ -50,7 +50,7 @@ async def similar(item_id: str, query: Annotated[SimilarQuery, Query()], request
         {
             "item_id": hit.item_id,
             "cosine": round(hit.score, 6),
-            "state": state_of(service.space, hit.item_id, has_events=service.ledger.has_events(hit.item_id)),
+            "state": state_of(service.space, hit.item_id, has_events=service.ledger.tables.has_events(hit.item_id)),
         }
         for hit in found
     ]

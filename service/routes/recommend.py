@@ -71,7 +71,7 @@ def _to_answer(service: Service, user_id: str | None, found: Recommendation) -> 
             "item_id": pick.item_id,
             "score": pick.score,
             "relevance": round(pick.relevance, 4),
-            "state": state_of(service.space, pick.item_id, has_events=service.ledger.has_events(pick.item_id)),
+            "state": state_of(service.space, pick.item_id, has_events=service.ledger.tables.has_events(pick.item_id)),
             "reason": pick.reason,
         }
         for pick in found.picks

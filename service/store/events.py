@@ -159,7 +159,11 @@ def hash_words(*words: str) -> int:
 
 
 def _said(through: int) -> "sa.Select[Any]":
-    """Pairs' events, those together that say the same and are both in training, up to a number, or both after it."""
+    """
+    Events grouped by user, item, type, value and whether `number > through`.
+
+    Of each group: the newest timestamp, the last number and the count.
+    """
     table = events_table
     newest = (sa.func.max(table.c.timestamp), sa.func.max(table.c.number), sa.func.count())
     same = (table.c.event_type, table.c.value)
