@@ -25,6 +25,9 @@ class BrokenUserCache:
 
     degraded = True
 
+    async def probe(self) -> None:
+        return None
+
     async def get(self, user_id: str) -> bytes | None:
         return None
 
@@ -48,6 +51,9 @@ class RubbishUserCache:
 
     def __init__(self, rubbish: bytes) -> None:
         self._rubbish = rubbish
+
+    async def probe(self) -> None:
+        return None
 
     async def get(self, user_id: str) -> bytes | None:
         return self._rubbish

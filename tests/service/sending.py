@@ -4,6 +4,8 @@ from typing import Any
 
 import httpx
 
+from model.checkpoint import Checkpoint
+
 USER, STRANGER = "words-sailing-01", "stranger"
 WITHIN_SECONDS = 20.0  # on a busy machine; the promise is one
 
@@ -23,6 +25,12 @@ async def post_items(client: httpx.AsyncClient, *names: str) -> None:
     titles = ("Sailboat mug", "Bread and flour", "A lighthouse in the harbour", "Oven warm rolls")
     for at, name in enumerate(names):
         await client.post("/items", json={"item_id": name, "title": titles[at % 4], "text": f"Number {at}"})
+
+
+async def post_warm(client: httpx.AsyncClient, checkpoint: Checkpoint) -> None:
+    """Every item that the checkpoint learned; the attribute `third` is its place modulo 3."""
+    for at, item_id in enumerate(checkpoint.item_ids):
+        await client.post("/items", json={"item_id": item_id, "title": "x", "attributes": {"third": at % 3}})
 
 
 async def scores(client: httpx.AsyncClient, user: str, **wishes: bool) -> dict[str, float]:

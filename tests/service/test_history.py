@@ -11,6 +11,7 @@ from model.content import FloatArray
 from model.event_types import EVENT_TYPES
 from model.fold_in import FoldIn
 from service.schemas import EventType
+from tests.service.sending import post_warm
 
 pytestmark = pytest.mark.anyio
 
@@ -24,11 +25,6 @@ async def ask(client: httpx.AsyncClient, history: list[dict[str, Any]], **wishes
 
 def scores(answer: dict[str, Any]) -> dict[str, float]:
     return {hit["item_id"]: hit["score"] for hit in answer["items"]}
-
-
-async def post_warm(client: httpx.AsyncClient, checkpoint: Checkpoint) -> None:
-    for item_id in checkpoint.item_ids:
-        await client.post("/items", json={"item_id": item_id, "title": "x"})
 
 
 def folded(checkpoint: Checkpoint, weights: dict[int, float]) -> FloatArray:

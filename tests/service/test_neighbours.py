@@ -12,15 +12,11 @@ from model.checkpoint import Checkpoint
 from model.content import FloatArray
 from service.client import Client
 from tests.conftest import ClientMaker
+from tests.service.sending import post_warm
 
 pytestmark = pytest.mark.anyio
 USER = "words-sailing-01"
 KEY = "admin-key-of-the-test"
-
-
-async def post_warm(client: httpx.AsyncClient, checkpoint: Checkpoint) -> None:
-    for at, item_id in enumerate(checkpoint.item_ids):
-        await client.post("/items", json={"item_id": item_id, "title": "x", "attributes": {"third": at % 3}})
 
 
 def tastes(checkpoint: Checkpoint) -> FloatArray:
@@ -154,7 +150,7 @@ async def test_an_audience_needs_an_admin_key(service: ClientMaker, client: http
 
     refused = await client.get("/items/a/audience")
 
-    assert refused.status_code in (401, 403)
+    assert (refused.status_code, refused.json()["type"]) == (403, "urn:thaw:problem:admin-off")
     assert "users" not in refused.json()
 
 

@@ -13,14 +13,14 @@ from service.user_cache import LocalUserCache, UserCache, pack_user, unpack_user
 from service.users import Users
 from tests.conftest import ClientMaker
 from tests.fakes import BrokenUserCache, RubbishUserCache
+from tests.service.sending import post_warm
 
 pytestmark = pytest.mark.anyio
 USER = "words-sailing-01"
 
 
 async def test_scores_are_inner_products_best_first(client: httpx.AsyncClient, checkpoint: Checkpoint) -> None:
-    for item_id in checkpoint.item_ids:
-        await client.post("/items", json={"item_id": item_id, "title": "x"})
+    await post_warm(client, checkpoint)
     user = checkpoint.user_embeddings[list(checkpoint.user_ids).index(USER)]
 
     answer = (await client.get(f"/recommend/{USER}", params={"k": 7, "exclude_seen": False})).json()
@@ -32,8 +32,7 @@ async def test_scores_are_inner_products_best_first(client: httpx.AsyncClient, c
 
 
 async def test_what_the_user_had_in_training_is_left_out_unless_asked(client: httpx.AsyncClient, checkpoint: Checkpoint) -> None:
-    for item_id in checkpoint.item_ids:
-        await client.post("/items", json={"item_id": item_id, "title": "x"})
+    await post_warm(client, checkpoint)
     row = list(checkpoint.user_ids).index(USER)
     seen = {checkpoint.item_ids[item] for item in checkpoint.interactions.seen_by(row)}
 
@@ -93,9 +92,16 @@ async def test_the_openapi_document_is_whole(client: httpx.AsyncClient) -> None:
     assert "ProblemAnswer" in document["components"]["schemas"]
 
 
-@pytest.mark.parametrize(
-    "cache", [BrokenUserCache(), RubbishUserCache(b""), RubbishUserCache(b"\0" * 96), LocalUserCache(0), LocalUserCache(10)]
-)
+CACHES: list[UserCache] = [
+    BrokenUserCache(),
+    RubbishUserCache(b""),
+    RubbishUserCache(b"\0" * 96),
+    LocalUserCache(0),
+    LocalUserCache(10),
+]
+
+
+@pytest.mark.parametrize("cache", CACHES)
 async def test_no_state_of_the_cache_changes_a_user(space: Space, checkpoint: Checkpoint, cache: UserCache) -> None:
     users = Users(space, [cache], Metrics(), Ledger(space, Rules()))
 

@@ -1,13 +1,15 @@
 """A service started with another checkpoint: the store stays the truth, everything else is made again from it."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import httpx
 import pytest
 
 from model.checkpoint import load_checkpoint, make_encoders, make_tower
 from service.space import Space
-from tests.conftest import HASHED, ServiceContext
+from tests.conftest import HASHED, ClientMaker, ServiceContext
 from tests.fakes import draw_jpeg
 from training.config import TrainConfig
 from training.progress import SilentReporter
@@ -15,10 +17,11 @@ from training.train import train
 
 pytestmark = pytest.mark.anyio
 USER = "words-sailing-01"
+SpaceMaker: TypeAlias = Callable[..., Space]
 
 
 @pytest.fixture(scope="module")
-def train_space(demo_folder: Path, feature_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> object:
+def train_space(demo_folder: Path, feature_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> SpaceMaker:
     def make(seed: int, **encoders: str) -> Space:
         path = tmp_path_factory.mktemp("space") / "checkpoint"
         config = TrainConfig(
@@ -42,10 +45,12 @@ async def hits(client: httpx.AsyncClient) -> dict[str, float]:
     return {hit["item_id"]: hit["score"] for hit in answer["items"]}
 
 
-async def test_items_move_to_a_new_space_without_being_posted_again(space: Space, train_space: object, service: object) -> None:
+async def test_items_move_to_a_new_space_without_being_posted_again(
+    space: Space, train_space: SpaceMaker, service: ClientMaker
+) -> None:
     """They are embedded from their stored features, as if they had been posted to the new checkpoint."""
-    other = train_space(5)  # type: ignore[operator]
-    settings = service().settings  # type: ignore[operator]
+    other = train_space(5)
+    settings = service().settings
     posted = [("a", {"title": "Sailboat mug"}), ("b", {"title": "Bread and flour", "text": "From the oven"})]
     async with ServiceContext(space, settings).client() as client:
         for item_id, content in posted:
@@ -67,11 +72,11 @@ async def test_items_move_to_a_new_space_without_being_posted_again(space: Space
 
 
 async def test_an_item_that_a_checkpoint_cannot_read_is_kept_and_said_to_be_unplaced(
-    space: Space, train_space: object, service: object
+    space: Space, train_space: SpaceMaker, service: ClientMaker
 ) -> None:
     """Its features are of other encoders: it is not lost, and back when it is posted again."""
-    other = train_space(0, text="hash-text:16", words="none", phrases="none")  # type: ignore[operator]
-    settings = service().settings  # type: ignore[operator]
+    other = train_space(0, text="hash-text:16", words="none", phrases="none")
+    settings = service().settings
     async with ServiceContext(space, settings).client() as client:
         await client.post("/items", json={"item_id": "a", "title": "Sailboat mug"})
 
@@ -90,11 +95,11 @@ async def test_an_item_that_a_checkpoint_cannot_read_is_kept_and_said_to_be_unpl
 
 
 async def test_an_item_of_which_a_checkpoint_can_read_a_part_is_placed_by_that_part(
-    space: Space, train_space: object, service: object
+    space: Space, train_space: SpaceMaker, service: ClientMaker
 ) -> None:
     """The text's encoder is another one, the words' is the same; all of it is read when it is posted again."""
-    other = train_space(0, text="hash-text:16")  # type: ignore[operator]
-    settings = service().settings  # type: ignore[operator]
+    other = train_space(0, text="hash-text:16")
+    settings = service().settings
     async with ServiceContext(space, settings).client() as client:
         await client.post("/items", json={"item_id": "a", "title": "Sailboat mug"})
 

@@ -16,6 +16,7 @@ from service.ranking import Defaults, Ranking, Reader
 from service.recommendation_id import Origin
 from service.wish import Pick, Wish
 from tests.conftest import ClientMaker
+from tests.service.sending import post_warm
 
 USER, OTHER = "words-sailing-01", "words-sailing-02"
 X, Y = np.eye(2, dtype=np.float32)
@@ -33,11 +34,6 @@ def reader(vector: Any = X, *seen: str) -> Reader:
 
 def names(picks: list[Pick]) -> list[str]:
     return [pick.item_id for pick in picks]
-
-
-async def post_warm(client: httpx.AsyncClient, checkpoint: Checkpoint) -> None:
-    for item_id in checkpoint.item_ids:
-        await client.post("/items", json={"item_id": item_id, "title": "x"})
 
 
 @pytest.mark.anyio
@@ -267,9 +263,8 @@ async def test_a_bad_wish_is_refused_by_its_name(client: httpx.AsyncClient, body
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("content", [b"{", b"", b'{"user_id": }'])
-async def test_a_body_that_is_no_json_says_so(client: httpx.AsyncClient, content: bytes) -> None:
+@pytest.mark.parametrize(("content", "status"), [(b"{", 400), (b"", 422), (b'{"user_id": }', 400)])
+async def test_a_body_that_is_no_json_says_so(client: httpx.AsyncClient, content: bytes, status: int) -> None:
     answer = await client.post("/recommend", content=content, headers={"content-type": "application/json"})
 
-    assert answer.status_code in (400, 422)
-    assert answer.json()["field"] == "body"
+    assert (answer.status_code, answer.json()["field"]) == (status, "body")
