@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from service.hosts import is_loopback
-from service.keys import read_keys
+from service.keys import Keys
 from service.limits import BodyLimit
 from service.live import Live
 from service.observe import Observe
@@ -26,7 +26,7 @@ USER_ROUTERS = (recommend.router, events.router, users.router)
 ROUTERS = (*ITEM_ROUTERS, *USER_ROUTERS, admin.router, state.router, state.probes, state.metrics_router)
 
 
-def create_app(service: Service, settings: Settings) -> FastAPI:
+def create_app(service: Service, settings: Settings, keys: Keys) -> FastAPI:
     """The HTTP side of a running service; it closes the service when it shuts down."""
 
     live = Live(service)
@@ -39,7 +39,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         await live.close()
 
     app = _with_routes(FastAPI(title="Thaw", summary=SUMMARY, lifespan=lifespan, redoc_url=None))
-    app.state.live, app.state.keys, app.state.metrics_open = live, read_keys(settings), settings.metrics_open
+    app.state.live, app.state.keys, app.state.metrics_open = live, keys, settings.metrics_open
     app.state.only_this_machine = is_loopback(settings.host)
     add_handlers(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds)

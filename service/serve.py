@@ -11,7 +11,7 @@ from service.configured import open_configured_space
 from service.errors import SettingsError
 from service.hosts import is_loopback
 from service.http_protocol import BoundedProtocol
-from service.keys import read_keys
+from service.keys import Keys, read_keys
 from service.logs import configure_logging
 from service.running import open_service
 from service.settings import Settings
@@ -28,16 +28,17 @@ def serve(settings: Settings, first: Callable[[], None] | None = None) -> None:
         ProjectError: the service cannot start; the message says why.
     """
     configure_logging(settings.log_level, settings.log_format)
-    check_access(settings)
+    keys = read_keys(settings)
+    check_access(settings, keys)
     if first is not None:
         first()
     service = open_service(settings, open_configured_space(settings))
-    say_access(settings)
+    say_access(settings, keys)
     # What is here now stays: looking through all of it again for garbage would stop every request for 0.1 to 0.3 s.
     gc.collect()
     gc.freeze()
     uvicorn.run(
-        create_app(service, settings),
+        create_app(service, settings, keys),
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -49,21 +50,21 @@ def serve(settings: Settings, first: Callable[[], None] | None = None) -> None:
     )
 
 
-def check_access(settings: Settings) -> None:
+def check_access(settings: Settings, keys: Keys) -> None:
     """
     Raises:
         SettingsError: the service would be open to others than this machine, and nobody said that it may be.
     """
-    if read_keys(settings).is_open and not is_loopback(settings.host) and not settings.allow_open:
+    if keys.is_open and not is_loopback(settings.host) and not settings.allow_open:
         raise SettingsError(
             f"THAW_HOST is {settings.host!r}, beyond this machine, and there is no API key: set THAW_READ_KEYS, THAW_WRITE_KEYS "
             "and THAW_ADMIN_KEYS (or THAW_KEYS_FILE), or THAW_ALLOW_OPEN=true to let everyone in"
         )
 
 
-def say_access(settings: Settings) -> None:
+def say_access(settings: Settings, keys: Keys) -> None:
     """One line in the log of who may do what."""
-    keys, log = read_keys(settings), structlog.get_logger(__name__)
+    log = structlog.get_logger(__name__)
     if not keys.is_open:
         log.info("API keys are needed", admin_calls="on" if keys.has_admin else "off: no THAW_ADMIN_KEYS")
     elif is_loopback(settings.host):

@@ -12,6 +12,7 @@ import torch
 
 from model.checkpoint import Checkpoint, load_checkpoint, make_encoders, make_tower
 from service.app import create_app
+from service.keys import read_keys
 from service.running import open_service
 from service.settings import Settings
 from service.space import Space
@@ -104,7 +105,7 @@ class ServiceContext:
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx.AsyncClient]:
         service = open_service(self.settings, self._space)
-        app = create_app(service, self.settings)
+        app = create_app(service, self.settings, read_keys(self.settings))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://thaw") as client:
             yield client

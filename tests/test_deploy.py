@@ -106,12 +106,15 @@ def test_compose_starts_without_keys_for_this_machine_alone_and_passes_keys_on(m
             monkeypatch.setenv(name, value)
         return read_settings()
 
+    def check(settings: Settings) -> None:
+        check_access(settings, read_keys(settings))
+
     assert [port.startswith("127.0.0.1:") for port in api["ports"]] == [True]
-    check_access(start())
+    check(start())
     with pytest.raises(SettingsError, match="THAW_ALLOW_OPEN"):
-        check_access(start(THAW_ALLOW_OPEN="false"))
+        check(start(THAW_ALLOW_OPEN="false"))
     with_keys = start(THAW_ALLOW_OPEN="false", THAW_ADMIN_KEYS="admin-key-of-the-test")
-    check_access(with_keys)
+    check(with_keys)
     assert read_keys(with_keys).has_admin
 
 

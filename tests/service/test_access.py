@@ -31,7 +31,9 @@ def bearer(key: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def rights() -> dict[tuple[str, str], Right | None]:
-    return declared_rights(create_app(object.__new__(Service), Settings()))  # routes are there before anything is served
+    return declared_rights(
+        create_app(object.__new__(Service), Settings(), Keys({}))
+    )  # routes are there before anything is served
 
 
 def test_every_route_declares_the_right_that_it_needs(rights: dict[tuple[str, str], Right | None]) -> None:
@@ -183,11 +185,11 @@ def test_settings_show_no_key() -> None:
 
 def test_without_keys_the_service_starts_on_this_machine_only_unless_told_otherwise() -> None:
     with pytest.raises(SettingsError, match="THAW_ALLOW_OPEN"):
-        check_access(Settings(host="0.0.0.0"))
+        check_access(Settings(host="0.0.0.0"), Keys({}))
 
-    check_access(Settings())
-    check_access(Settings(host="0.0.0.0", allow_open=True))
-    check_access(Settings(host="0.0.0.0", write_keys=SecretStr(WRITE)))
+    check_access(Settings(), Keys({}))
+    check_access(Settings(host="0.0.0.0", allow_open=True), Keys({}))
+    check_access(Settings(host="0.0.0.0"), Keys({WRITE: Right.WRITE}))
 
 
 @pytest.mark.parametrize(
@@ -200,7 +202,7 @@ def test_without_keys_the_service_starts_on_this_machine_only_unless_told_otherw
 )
 def test_the_start_says_who_may_come(settings: Settings, said: str) -> None:
     with capture_logs() as lines:
-        say_access(settings)
+        say_access(settings, read_keys(settings))
 
     (line,) = lines
     assert said in line["event"]
