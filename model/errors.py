@@ -63,13 +63,14 @@ class UnreadableImage(ContentError):
 
 
 class ImageTooLarge(ContentError):
-    """The picture has more pixels than the limit; nothing of it was decoded."""
+    """The picture has more pixels than the limit; nothing of it was decoded. `pixels`: None where they were not counted."""
 
     field = "image"
 
-    def __init__(self, *, pixels: int, limit: int) -> None:
+    def __init__(self, *, pixels: int | None, limit: int) -> None:
         self.pixels, self.limit = pixels, limit
-        super().__init__(f"the picture has {pixels:,} pixels, over the limit of {limit:,}")
+        counted = "too many" if pixels is None else f"{pixels:,}"
+        super().__init__(f"the picture has {counted} pixels, over the limit of {limit:,}")
 
 
 class ImageUrlRefused(ContentError):

@@ -13,7 +13,7 @@ HOMES = {
     "faiss": ("service/index/",),
     "redis": ("service/redis_cache.py",),
     "sqlalchemy": ("service/store/",),
-    "httpx": ("service/client.py", "service/images.py", "model/fetch_image.py"),
+    "httpx": ("service/client.py", "model/fetch_image.py"),
     "duckdb": ("model/plain/parquet.py",),
     "fastapi": ("service/app.py", "service/openapi.py", "service/problems.py", "service/routes/"),
     "sentence_transformers": ("model/encoders/",),

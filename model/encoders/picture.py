@@ -57,7 +57,7 @@ def _decode(data: bytes, max_pixels: int) -> Image.Image:
         image.load()
         return _flatten(_upright(image))
     except Image.DecompressionBombError as error:
-        raise ImageTooLarge(pixels=2 * MAX_PIXELS, limit=max_pixels) from error
+        raise ImageTooLarge(pixels=None, limit=max_pixels) from error
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, AttributeError, struct.error) as error:
         # Pillow's decoders raise all of these on damaged files.
         raise UnreadableImage(_reason(error)) from error

@@ -174,8 +174,10 @@ def test_a_picture_bomb_is_refused() -> None:
     file = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(file, format="PNG")
 
-    with pytest.raises(ImageTooLarge):
+    with pytest.raises(ImageTooLarge, match="too many pixels, over the limit of 50,000,000") as caught:
         decode_image(file.getvalue())
+
+    assert (caught.value.pixels, caught.value.limit) == (None, 50_000_000)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1", "I;16"])
