@@ -22,7 +22,7 @@ class EncoderRecord:
     name: str
     """As `make_encoder` takes it."""
     fields: tuple[str, ...]
-    """What it reads of an item, if it reads words or attributes: `title`, `text`, names of attributes."""
+    """What it reads of an item: `title`, `text`, names of attributes. Pictures have none, or any in old checkpoints."""
     spec: EncoderSpec
     backend: str
 

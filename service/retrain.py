@@ -139,7 +139,7 @@ def _options(manifest: Manifest) -> list[str]:
 
 def _text_fields(manifest: Manifest) -> Sequence[str]:
     """Each modality of words reads all of them, but for `title`, which reads the first that is not blank."""
-    words = [record.fields for record in manifest.encoders.values() if record.spec.kind is not Kind.ATTRIBUTES]
+    words = [record.fields for record in manifest.encoders.values() if record.spec.kind is Kind.TEXT]
     plain = [fields for fields in words if not any("|" in name for name in fields)]
     return plain[0] if plain else words[0][0].split("|") if words else ("title", "text")
 

@@ -65,7 +65,7 @@ class ModelAnswer(BaseModel):
     recipe: dict[str, Any] = Field(description="The recipe's name, its every number, and how healthy its mixture was.")
     network: dict[str, Any] = Field(description="The network's shape: width, views, experts.")
     encoders: dict[str, ServedEncoder] = Field(description="By modality.")
-    fields: dict[str, list[str]] = Field(description="By modality of words: the fields of an item that it reads.")
+    fields: dict[str, list[str]] = Field(description="By modality: the fields of an item that it reads, if any.")
     missing_policy: str = Field(description="What becomes of a missing modality.")
     dataset: dict[str, Any] = Field(description="Fingerprint and counts of the training data.")
     events_through: int | None = Field(description="Where training's events end; null for other data.")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model.content_encoder import ContentEncoder
 from model.encoders.attributes import read_number
 from model.encoders.choose import make_encoder
-from model.encoders.spec import Encoder
+from model.encoders.spec import Encoder, Kind
 from model.plain.items import CatalogueItem, read_word
 from training.config import ATTRIBUTES, TrainConfig
 from training.data.plain import DataFolder
@@ -32,7 +32,7 @@ class Reading:
     """Of the encoder, as `make_encoder` takes it."""
     encoder: Encoder
     fields: tuple[str, ...]
-    """Of an item: `title`, `text`, names of attributes."""
+    """Of an item: `title`, `text`, names of attributes; none where it reads pictures."""
 
 
 def make_reader(readings: Mapping[str, Reading]) -> ContentEncoder:
@@ -61,10 +61,16 @@ def make_readings(
     read = {modality: name for modality, name in names.items() if name != ATTRIBUTES or attributes}
     if not read:
         raise BadConfig("only attributes were to be read, and the items have none that can be")
-    return {
-        modality: Reading(name, make_encoder(name, device), attributes if name == ATTRIBUTES else config.words_of(modality))
-        for modality, name in read.items()
-    }
+    encoders = {modality: make_encoder(name, device) for modality, name in read.items()}
+    fields = {modality: _fields_of(modality, encoder, attributes, config) for modality, encoder in encoders.items()}
+    return {modality: Reading(name, encoders[modality], fields[modality]) for modality, name in read.items()}
+
+
+def _fields_of(modality: str, encoder: Encoder, attributes: tuple[str, ...], config: TrainConfig) -> tuple[str, ...]:
+    """What an encoder reads of what is written of an item: nothing where it reads pictures."""
+    if encoder.spec.kind is Kind.ATTRIBUTES:
+        return attributes
+    return config.words_of(modality) if encoder.spec.kind is Kind.TEXT else ()
 
 
 def choose_attributes(config: TrainConfig, folder: DataFolder, labels: Sequence[str], reporter: Reporter) -> tuple[str, ...]:

@@ -101,6 +101,17 @@ def test_a_retraining_reads_the_attributes_that_were_asked_for(checkpoint_path: 
     assert [option for option in options if option.startswith("attributes=")] == encoders
 
 
+def test_a_retraining_reads_the_words_that_a_checkpoint_of_words_names(checkpoint_path: Path) -> None:
+    """Whatever fields an old checkpoint names beside its pictures."""
+    manifest = load_manifest(checkpoint_path)
+    read = {"image": ("title", "text"), "text": ("brand",)}
+    old = {name: replace(manifest.encoders[name], fields=fields) for name, fields in read.items()}
+
+    options = _options(replace(manifest, encoders=old))
+
+    assert options[options.index("--text-fields") + 1] == "brand"
+
+
 def test_a_checkpoint_from_before_attributes_is_retrained_without_them(checkpoint_path: Path) -> None:
     manifest = load_manifest(checkpoint_path)
     recipe = {name: value for name, value in manifest.recipe.items() if name != "attributes"}

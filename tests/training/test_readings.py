@@ -67,6 +67,13 @@ def test_attributes_that_are_named_are_read_whatever_they_go_with(tmp_path: Path
     assert read(named)["attributes"] == ("sold",)
 
 
+def test_pictures_read_no_fields(demo_folder: Path, tmp_path: Path) -> None:
+    config = TrainConfig(demo_folder / "catalogue", tmp_path / "out", encoders=HASHED)
+
+    assert read(config)["image"] == ()
+    assert read(config)["text"] == ("title", "text")
+
+
 def test_without_attributes_there_is_no_modality_of_them(demo_folder: Path, tmp_path: Path) -> None:
     config = TrainConfig(demo_folder / "catalogue", tmp_path / "out", encoders={**HASHED, "attributes": "lexical-attributes"})
 
