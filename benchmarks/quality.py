@@ -14,10 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from model.plain.kept_features import FolderFeatures
-from training.config import TrainConfig
+from training.config import DataConfig, TrainConfig
 from training.data.plain import read_folder
-from training.features import encode_items, open_cache
+from training.features import encode_folder
 from training.machine import describe_machine
 from training.progress import ConsoleReporter, SilentReporter
 from training.readings import make_reader, make_readings
@@ -35,10 +34,9 @@ def main() -> None:
         found = []
         start = time.monotonic()
         for seed in options.split_seed or [None]:
-            config = TrainConfig(options.data, Path(), recipe, split_seed=seed, numbers=numbers)
-            readings = make_readings(config, folder, split_labels(folder, config), "cpu", ConsoleReporter())
-            with open_cache(None) as cache, FolderFeatures(options.data) as kept:
-                features = encode_items(folder.items, make_reader(readings), cache, folder.bad_items, ConsoleReporter(), kept)
+            config = TrainConfig(DataConfig(options.data), Path(), recipe, split_seed=seed, numbers=numbers)
+            readings = make_readings(config.full_reading, folder, split_labels(folder, config), "cpu", ConsoleReporter())
+            features = encode_folder(folder, folder.items, make_reader(readings), config.data, ConsoleReporter())
             found.append(train_on(folder, features, readings, config, SilentReporter()).manifest.metrics)
         seconds = (time.monotonic() - start) / len(found)
         means = [np.mean([metrics[name] for metrics in found]) for name in SHOWN]

@@ -25,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from training.config import ENCODERS, read_numbers
+from training.config import ENCODERS, DataConfig, ReadingConfig, read_numbers
 from training.machine import describe_machine
 from training.progress import ConsoleReporter, SilentReporter
 from training.protocols.run import ProtocolConfig, open_arena
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _read(data: Path, encoders: Mapping[str, str]) -> Job:
-    config = ProtocolConfig("cold-only", data, encoders={"*": "none", **encoders})
+    config = ProtocolConfig("cold-only", DataConfig(data), reading=ReadingConfig(encoders={"*": "none", **encoders}))
     trial = draw_trial(open_arena(config, ConsoleReporter()), 0, Cut(), SilentReporter())
     return replace(trial.job, reporter=SilentReporter())
 

@@ -17,7 +17,7 @@ from service.running import open_service
 from service.settings import Settings
 from service.space import Space
 from tests.processes import free_port, redis_server
-from training.config import TrainConfig
+from training.config import DataConfig, ReadingConfig, TrainConfig
 from training.data.demo import write_demo
 from training.progress import SilentReporter
 from training.train import train
@@ -68,7 +68,11 @@ def checkpoint_path(demo_folder: Path, feature_cache: Path, tmp_path_factory: py
     """A checkpoint of the recipe `thaw`, trained on the small demo with encoders that need no weights."""
     path = tmp_path_factory.mktemp("trained") / "checkpoint"
     config = TrainConfig(
-        demo_folder / "catalogue", path, encoders=HASHED, cache=feature_cache, numbers={"width": "16"}, device="cpu"
+        DataConfig(demo_folder / "catalogue", cache=feature_cache),
+        path,
+        reading=ReadingConfig(encoders=HASHED),
+        numbers={"width": "16"},
+        device="cpu",
     )
     train(config, SilentReporter())
     return path
@@ -79,7 +83,12 @@ def other_path(demo_folder: Path, feature_cache: Path, tmp_path_factory: pytest.
     """Another checkpoint of the same encoders, in a space of another width."""
     path = tmp_path_factory.mktemp("other") / "checkpoint"
     config = TrainConfig(
-        demo_folder / "catalogue", path, seed=5, encoders=HASHED, cache=feature_cache, numbers={"width": "8"}, device="cpu"
+        DataConfig(demo_folder / "catalogue", cache=feature_cache),
+        path,
+        reading=ReadingConfig(encoders=HASHED),
+        seed=5,
+        numbers={"width": "8"},
+        device="cpu",
     )
     train(config, SilentReporter())
     return path

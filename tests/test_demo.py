@@ -10,7 +10,7 @@ from model.checkpoint import Checkpoint, make_encoders, make_tower
 from model.content import FloatArray
 from model.content_encoder import ContentEncoder
 from tests.fakes import read_truth
-from training.config import ENCODERS, TrainConfig
+from training.config import ENCODERS, DataConfig, ReadingConfig, TrainConfig
 from training.data.demo import write_demo
 from training.data.plain import DataFolder, read_folder
 from training.features import encode_items, open_cache
@@ -32,7 +32,10 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train_on(catalogue: Path, cache: Path, out: Path, leave_out: tuple[str, ...] = (), **numbers: str) -> Checkpoint:
     encoders = {**ENCODERS["thaw"], **dict.fromkeys(leave_out, "none")}
     return train(
-        TrainConfig(catalogue, out, encoders=encoders, numbers=numbers, cache=cache, device="cpu"), SilentReporter()
+        TrainConfig(
+            DataConfig(catalogue, cache=cache), out, reading=ReadingConfig(encoders=encoders), numbers=numbers, device="cpu"
+        ),
+        SilentReporter(),
     ).checkpoint
 
 

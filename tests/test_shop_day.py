@@ -31,7 +31,7 @@ from tests.conftest import HASHED
 from tests.processes import free_port, redis_server, thaw_process
 from tests.service.from_the_store import Recomputed
 from tests.service.test_exactness import assert_same
-from training.config import TrainConfig
+from training.config import DataConfig, ReadingConfig, TrainConfig
 from training.data.demo import DemoItem, DemoUser, make_item, make_users, write_demo
 from training.data.demo_pictures import draw_pattern
 from training.progress import SilentReporter
@@ -187,11 +187,10 @@ def yesterday(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_demo(folder, items=300, users=USERS, seed=1)
     for name, seed, width in (("one", 0, "32"), ("two", 5, "24")):
         config = TrainConfig(
-            folder / "catalogue",
+            DataConfig(folder / "catalogue", cache=folder / "cache"),
             folder / name,
+            reading=ReadingConfig(encoders=HASHED),
             seed=seed,
-            encoders=HASHED,
-            cache=folder / "cache",
             numbers={"width": width},
             device="cpu",
         )

@@ -11,7 +11,7 @@ import typer
 from model.encoders.choose import ACCEPTED
 from model.errors import ProjectError
 from model.item_tower import limit_threads
-from training.config import TrainConfig
+from training.config import DataConfig, ReadingConfig, TrainConfig
 from training.data.demo import write_demo
 from training.errors import BadConfig
 from training.evaluate import EvaluateConfig, evaluate
@@ -83,20 +83,15 @@ def train_command(
 ) -> None:
     """Train a checkpoint from a plain data folder."""
     config = TrainConfig(
-        data=data,
+        data=DataConfig(data, threshold, cache, max_bad_share),
         out=out if out.name not in ("", "..") else out.resolve(),
         recipe=recipe,
         seed=seed,
         split_seed=split_seed,
         cold_val=cold_val,
-        threshold=threshold,
-        text_fields=_names(text_fields),
-        attributes=None if attributes == "all" else _names(attributes),
-        encoders={**_pairs("--encoder", encoder), **_unread(attributes)},
+        reading=_reading(text_fields, attributes, encoder),
         numbers=_pairs("--set", number),
         device=device,
-        cache=cache,
-        max_bad_share=max_bad_share,
         overwrite=overwrite,
     )
     print_summary(train(config, ConsoleReporter()))
@@ -133,22 +128,18 @@ def evaluate_command(
     _refuse(context, _OF_PROTOCOLS if protocol is None else _OF_CHECKPOINTS)
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
+    folder = DataConfig(data, threshold, cache, max_bad_share)
     if checkpoint is not None:
-        _evaluate_checkpoint(EvaluateConfig(checkpoint, data, split, threshold, device, cache, max_bad_share), json_file)
+        _evaluate_checkpoint(EvaluateConfig(checkpoint, folder, split, device), json_file)
         return
     config = ProtocolConfig(
         protocol=str(protocol),
-        data=data,
+        data=folder,
         seeds=seeds,
         first_seed=first_seed,
         methods=_names(methods),
         cut=Cut(likes, catalogue),
-        text_fields=_names(text_fields),
-        attributes=None if attributes == "all" else _names(attributes),
-        encoders={**_pairs("--encoder", encoder), **_unread(attributes)},
-        threshold=threshold,
-        cache=cache,
-        max_bad_share=max_bad_share,
+        reading=_reading(text_fields, attributes, encoder),
     )
     rows = run_protocol(config, ConsoleReporter())
     print_rows(rows, f"{protocol} on {data}, {seeds} splits from seed {first_seed}")
@@ -167,7 +158,7 @@ def _refuse(context: typer.Context, options: Mapping[str, str]) -> None:
 def _evaluate_checkpoint(config: EvaluateConfig, json_file: Path | None) -> None:
     evaluation = evaluate(config, ConsoleReporter())
     fields = evaluation.to_fields()
-    print_metrics(fields, f"checkpoint {evaluation.space} on {config.data}")
+    print_metrics(fields, f"checkpoint {evaluation.space} on {config.data.path}")
     if evaluation.unknown_users:
         typer.echo(f"{evaluation.unknown_users:,} users of the folder are not in the checkpoint and were left out")
     if evaluation.warm_items:
@@ -192,9 +183,9 @@ def _names(given: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in given.split(",") if name.strip())
 
 
-def _unread(attributes: str) -> dict[str, str]:
-    """What `none` means for the encoders."""
-    return {"attributes": "none"} if attributes == "none" else {}
+def _reading(text_fields: str, attributes: str, encoder: list[str] | None) -> ReadingConfig:
+    asked = {"all": None, "none": ()}.get(attributes, _names(attributes))
+    return ReadingConfig(_names(text_fields), asked, _pairs("--encoder", encoder))
 
 
 def _pairs(option: str, given: list[str] | None) -> dict[str, str]:

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from training.errors import BadConfig
 
@@ -28,46 +28,41 @@ Numbers = TypeVar("Numbers")
 
 
 @dataclass(frozen=True, slots=True)
-class TrainConfig:
-    """One training run."""
+class DataConfig:
+    """A plain data folder, and what is made of its rows."""
 
-    data: Path
-    out: Path
-    recipe: str = "thaw"
-    seed: int = 0
-    split_seed: int | None = None
-    """Draw the split at random with it; None takes the folder's own, or seed 0 where it has none."""
-    cold_val: float = 0.1
-    cold_test: float = 0.0
+    path: Path
     threshold: float | None = None
     """The least value of a positive; None: as the folder says, or 1."""
+    cache: Path | None = None
+    """Where features and fetched pictures are kept; None: the default folder."""
+    max_bad_share: float = 0.2
+    """The share of a table's rows that may be bad."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingConfig:
+    """What is read of items, and by which encoders."""
+
     text_fields: tuple[str, ...] = ("title", "text")
     attributes: tuple[str, ...] | None = None
     """Those that the encoder of attributes reads; None: all but those that only time brings (training/readings.py)."""
     encoders: Mapping[str, str] = field(default_factory=dict)
-    """By modality, over the recipe's own; `none` leaves a modality out, and `*` with it all that are not named."""
-    numbers: Mapping[str, str] = field(default_factory=dict)
-    """The recipe's numbers that differ from its own, as text."""
-    device: str = "auto"
-    cache: Path | None = None
-    max_bad_share: float = 0.2
-    overwrite: bool = False
+    """By modality; `none` leaves a modality out, and `*` all those of the recipe that are not named."""
 
-    def __post_init__(self) -> None:
-        if self.recipe not in ENCODERS:
-            raise BadConfig(f"there is no recipe {self.recipe!r}: choose {' or '.join(ENCODERS)}")
-        if not (0 < self.cold_val < 1 and 0 <= self.cold_test < 1 and self.cold_val + self.cold_test < 1):
-            raise BadConfig("the shares of cold items must lie between 0 and 1 and leave some items warm")
+    def over(self, recipe: str) -> Self:
+        """The same, with the recipe's own encoders for the modalities that are not named."""
+        return self if "*" in self.encoders else replace(self, encoders={**ENCODERS[recipe], **self.encoders})
 
     def encoder_names(self) -> dict[str, str]:
         """
-        The run's encoders by modality.
+        The encoders by modality, those that are left out apart.
 
         Raises:
             BadConfig: none is left.
         """
-        names = {**({} if "*" in self.encoders else ENCODERS[self.recipe]), **self.encoders}
-        kept = {modality: name for modality, name in names.items() if name != "none"}
+        unread = {"none"} if self.attributes is None or self.attributes else {"none", ATTRIBUTES}
+        kept = {modality: name for modality, name in self.encoders.items() if name not in unread}
         if not kept:
             raise BadConfig("every modality was left out: keep at least one encoder")
         return kept
@@ -86,6 +81,37 @@ class TrainConfig:
         All words modalities are there or missing together: one named `title` reads the first of the fields that is not blank.
         """
         return ("|".join(self.text_fields),) if modality == "title" else self.text_fields
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """One training run."""
+
+    data: DataConfig
+    out: Path
+    recipe: str = "thaw"
+    seed: int = 0
+    split_seed: int | None = None
+    """Draw the split at random with it; None takes the folder's own, or seed 0 where it has none."""
+    cold_val: float = 0.1
+    """The share of items that are held out, where the split is drawn."""
+    reading: ReadingConfig = field(default_factory=ReadingConfig)
+    """Over the recipe's own: see `full_reading`."""
+    numbers: Mapping[str, str] = field(default_factory=dict)
+    """The recipe's numbers that differ from its own, as text."""
+    device: str = "auto"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.recipe not in ENCODERS:
+            raise BadConfig(f"there is no recipe {self.recipe!r}: choose {' or '.join(ENCODERS)}")
+        if not 0 < self.cold_val < 1:
+            raise BadConfig("the share of cold items must lie between 0 and 1 and leave some items warm")
+
+    @property
+    def full_reading(self) -> ReadingConfig:
+        """What is read, the recipe's own encoders among them."""
+        return self.reading.over(self.recipe)
 
 
 def read_numbers(kind: type[Numbers], given: Mapping[str, str]) -> Numbers:

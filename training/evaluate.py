@@ -11,11 +11,11 @@ from model.anchors import Anchors
 from model.checkpoint import Checkpoint, load_checkpoint, make_encoders, make_tower
 from model.content_encoder import ContentEncoder
 from model.plain.items import CatalogueItem
-from model.plain.kept_features import FolderFeatures
+from training.config import DataConfig
 from training.data.plain import DataFolder, read_folder
 from training.dataset import to_matrix
 from training.errors import NothingLeft
-from training.features import encode_items, open_cache
+from training.features import encode_folder
 from training.metrics import UserMetrics, rank_metrics
 from training.progress import Reporter
 from training.train import choose_device
@@ -26,13 +26,10 @@ class EvaluateConfig:
     """One evaluation."""
 
     checkpoint: Path
-    data: Path
+    data: DataConfig
     split: str | None = None
     """Only the items of this split are candidates; None for all of the folder's."""
-    threshold: float | None = None
     device: str = "auto"
-    cache: Path | None = None
-    max_bad_share: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +56,15 @@ def evaluate(config: EvaluateConfig, reporter: Reporter) -> Evaluation:
     A user is judged by the folder's positives; what it had in training is neither candidate nor positive for it.
 
     Raises:
-        NothingLeft: no user that the checkpoint knows likes any of the candidates.
+        NothingLeft: there is no candidate, or no user that the checkpoint knows likes any.
         DataError, CheckpointError, EncoderError: each with a sentence.
     """
     checkpoint = load_checkpoint(config.checkpoint)
-    folder = read_folder(config.data, threshold=config.threshold)
-    folder.bad_items.require_few(config.max_bad_share)
-    folder.bad_interactions.require_few(config.max_bad_share)
+    folder = read_folder(config.data.path, threshold=config.data.threshold)
+    folder.require_usable(config.data.max_bad_share)
     items = [item for item in folder.items if config.split in (None, item.split)]
     if not items:
-        raise NothingLeft(f"{config.data} holds no item of the split {config.split!r}")
+        raise NothingLeft(f"{folder.path} holds no item of the split {config.split!r}")
     embeddings, kept = _embed(checkpoint, items, folder, config, reporter)
     likes, unknown = _likes(folder, checkpoint, kept)
     ids = [item.item_id for item in kept]
@@ -87,9 +83,7 @@ def _embed(
     encoders = make_encoders(checkpoint.manifest, device=choose_device(config.device))
     tower = make_tower(checkpoint, encoders)
     reader = ContentEncoder(encoders, checkpoint.manifest.fields)
-    with open_cache(config.cache) as cache, FolderFeatures(config.data) as given:
-        features = encode_items(items, reader, cache, folder.bad_items, reporter, given)
-    folder.bad_items.require_few(config.max_bad_share)
+    features = encode_folder(folder, items, reader, config.data, reporter)
     rows = np.flatnonzero(tower.readable(features))
     kept = [items[row] for row in rows]
     contents = tower.embed(features.take(rows)).embeddings

@@ -19,6 +19,8 @@ from model.plain.bad_rows import BadRows
 from model.plain.items import CatalogueItem
 from model.plain.kept_features import FolderFeatures
 from model.plain.pictures import PictureCache, default_cache
+from training.config import DataConfig
+from training.data.plain import DataFolder
 from training.progress import Reporter
 
 CHUNK = 64  # items between two commits to the cache: what an interruption may cost
@@ -76,6 +78,26 @@ class _Item:
     item_id: str
     content: Content
     keys: tuple[str | None, ...]
+
+
+def encode_folder(
+    folder: DataFolder, items: Sequence[CatalogueItem], reader: ContentEncoder, data: DataConfig, reporter: Reporter
+) -> Features:
+    """
+    The features of some of a folder's items, in their order; what cannot be read of them is noted in the folder.
+
+    Args:
+        data: the cache, and how much of the folder may be bad.
+
+    Raises:
+        TooManyBadRows: before anything is encoded or after it.
+        NothingLeft: the folder holds no usable item.
+    """
+    folder.require_usable(data.max_bad_share)
+    with open_cache(data.cache) as cache, FolderFeatures(folder.path) as kept:
+        features = encode_items(items, reader, cache, folder.bad_items, reporter, kept)
+    folder.require_usable(data.max_bad_share)
+    return features
 
 
 def encode_items(

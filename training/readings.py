@@ -13,7 +13,7 @@ from model.encoders.attributes import read_number
 from model.encoders.choose import make_encoder
 from model.encoders.spec import Encoder, Kind
 from model.plain.items import CatalogueItem, read_word
-from training.config import ATTRIBUTES, TrainConfig
+from training.config import ATTRIBUTES, ReadingConfig
 from training.data.plain import DataFolder
 from training.errors import BadConfig
 from training.progress import Reporter
@@ -42,10 +42,10 @@ def make_reader(readings: Mapping[str, Reading]) -> ContentEncoder:
 
 
 def make_readings(
-    config: TrainConfig, folder: DataFolder, labels: Sequence[str], device: str, reporter: Reporter
+    config: ReadingConfig, folder: DataFolder, labels: Sequence[str], device: str, reporter: Reporter
 ) -> dict[str, Reading]:
     """
-    A run's encoders by modality; one of attributes only where there are attributes to read.
+    Encoders by modality; one of attributes only where there are attributes to read.
 
     Args:
         labels: a split for each item, of which `warm` ones may be learned from.
@@ -55,8 +55,8 @@ def make_readings(
         EncoderError: an encoder cannot be made.
     """
     names = config.encoder_names()
-    if ATTRIBUTES not in names.values() and config.attributes not in (None, ("none",)):
-        raise BadConfig(f"--attributes {','.join(config.attributes or ())}: this run has no encoder of attributes")
+    if config.attributes and ATTRIBUTES not in names.values():
+        raise BadConfig(f"--attributes {','.join(config.attributes)}: this run has no encoder of attributes")
     attributes = choose_attributes(config, folder, labels, reporter) if ATTRIBUTES in names.values() else ()
     read = {modality: name for modality, name in names.items() if name != ATTRIBUTES or attributes}
     if not read:
@@ -66,14 +66,14 @@ def make_readings(
     return {modality: Reading(name, encoders[modality], fields[modality]) for modality, name in read.items()}
 
 
-def _fields_of(modality: str, encoder: Encoder, attributes: tuple[str, ...], config: TrainConfig) -> tuple[str, ...]:
+def _fields_of(modality: str, encoder: Encoder, attributes: tuple[str, ...], config: ReadingConfig) -> tuple[str, ...]:
     """What an encoder reads of what is written of an item: nothing where it reads pictures."""
     if encoder.spec.kind is Kind.ATTRIBUTES:
         return attributes
     return config.words_of(modality) if encoder.spec.kind is Kind.TEXT else ()
 
 
-def choose_attributes(config: TrainConfig, folder: DataFolder, labels: Sequence[str], reporter: Reporter) -> tuple[str, ...]:
+def choose_attributes(config: ReadingConfig, folder: DataFolder, labels: Sequence[str], reporter: Reporter) -> tuple[str, ...]:
     """
     The attributes that were asked for; or all, but numbers that follow the likes: a number of sales or of ratings comes
     with time, and a new item has none.

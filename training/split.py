@@ -6,13 +6,13 @@ from model.plain.items import COLD_TEST, COLD_VAL, SPLITS, WARM, CatalogueItem
 from training.errors import BadConfig
 
 
-def split_items(items: list[CatalogueItem], *, seed: int | None, cold_val: float = 0.1, cold_test: float = 0.0) -> list[str]:
+def split_items(items: list[CatalogueItem], *, seed: int | None, cold_val: float = 0.1) -> list[str]:
     """
     A split label for each item.
 
     Args:
         seed: draw at random with it; None takes the items' own column `split`, or seed 0 where there is none.
-        cold_val, cold_test: the shares that are held out by a random draw.
+        cold_val: the share that is held out by a random draw.
 
     Raises:
         BadConfig: the column holds something else than the labels, or leaves out one of warm and cold_val.
@@ -21,7 +21,7 @@ def split_items(items: list[CatalogueItem], *, seed: int | None, cold_val: float
         own = [item.split for item in items]
         _require_labels(own)
         return own
-    return draw_labels(len(items), seed or 0, cold_val, cold_test)
+    return draw_labels(len(items), seed or 0, cold_val, cold_test=0.0)
 
 
 def has_split(items: list[CatalogueItem], seed: int | None) -> bool:

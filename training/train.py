@@ -17,13 +17,12 @@ from model.encoders.probe import take_probes
 from model.features import Features
 from model.item_tower import all_threads
 from model.manifest import EncoderRecord, Manifest
-from model.plain.kept_features import FolderFeatures
 from training.cold_share import SHARES, find_taus
 from training.config import TrainConfig, read_numbers
 from training.data.plain import DataFolder, read_folder
 from training.dataset import WarmData, split_data
-from training.errors import BadConfig, Diverged, NothingLeft
-from training.features import encode_items, open_cache
+from training.errors import BadConfig, Diverged
+from training.features import encode_folder
 from training.history import keep_held_out, keep_interactions
 from training.metrics import rank_metrics
 from training.progress import Reporter
@@ -62,15 +61,12 @@ def train(config: TrainConfig, reporter: Reporter) -> Summary:
     start = time.monotonic()
     require_free(config.out, overwrite=config.overwrite)
     device = choose_device(config.device)
-    folder = read_folder(config.data, threshold=config.threshold)
+    folder = read_folder(config.data.path, threshold=config.data.threshold)
     report = config.out.with_name(config.out.name + ".report.json")
     reporter.say(f"{len(folder.items):,} items, {len(folder.interactions):,} interactions, on {device}")
-    readings = make_readings(config, folder, split_labels(folder, config), device, reporter)
+    readings = make_readings(config.full_reading, folder, split_labels(folder, config), device, reporter)
     try:
-        _require_usable(folder, config.max_bad_share)
-        with open_cache(config.cache) as cache, FolderFeatures(config.data) as kept:
-            features = encode_items(folder.items, make_reader(readings), cache, folder.bad_items, reporter, kept)
-        _require_usable(folder, config.max_bad_share)
+        features = encode_folder(folder, folder.items, make_reader(readings), config.data, reporter)
     finally:
         write_report(folder, report)
     checkpoint = train_on(folder, features, readings, config, reporter)
@@ -98,7 +94,7 @@ def train_on(
             "seed": config.seed,
             "numbers": trained.numbers,
             "set": dict(config.numbers),
-            "attributes": config.asked_attributes,
+            "attributes": config.full_reading.asked_attributes,
             "health": report_health(trained, reporter),
         },
         network=trained.mamex.config,
@@ -128,7 +124,7 @@ def train_on(
 
 def split_labels(folder: DataFolder, config: TrainConfig) -> list[str]:
     """Which items a run learns from, and which it holds out."""
-    return split_items(folder.items, seed=config.split_seed, cold_val=config.cold_val, cold_test=config.cold_test)
+    return split_items(folder.items, seed=config.split_seed, cold_val=config.cold_val)
 
 
 def report_health(trained: Trained, reporter: Reporter) -> dict[str, Any]:
@@ -172,13 +168,6 @@ def write_report(folder: DataFolder, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     tables = {bad.table: bad.to_fields() for bad in (folder.bad_items, folder.bad_interactions)}
     path.write_text(json.dumps(tables, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _require_usable(folder: DataFolder, limit: float) -> None:
-    folder.bad_items.require_few(limit)
-    folder.bad_interactions.require_few(limit)
-    if not folder.items:
-        raise NothingLeft(f"{folder.path} holds no usable item")
 
 
 def _require_finite(trained: Trained) -> None:

@@ -20,7 +20,7 @@ from tests.service.settling import swap
 from tests.service.swapping import serving
 from tests.service.test_bad_input import assert_problem
 from tests.service.test_items import post
-from training.config import TrainConfig
+from training.config import DataConfig, ReadingConfig, TrainConfig
 from training.progress import SilentReporter
 from training.train import train
 
@@ -43,7 +43,11 @@ def path(demo_folder: Path, feature_cache: Path, tmp_path_factory: pytest.TempPa
         table.writerows(rows)
     encoders = {**HASHED, "attributes": "lexical-attributes"}
     config = TrainConfig(
-        folder / "catalogue", folder / "out", encoders=encoders, cache=feature_cache, numbers={"width": "16"}, device="cpu"
+        DataConfig(folder / "catalogue", cache=feature_cache),
+        folder / "out",
+        reading=ReadingConfig(encoders=encoders),
+        numbers={"width": "16"},
+        device="cpu",
     )
     train(config, SilentReporter())
     return folder / "out"

@@ -26,7 +26,7 @@ from tests.fakes import draw_jpeg
 from tests.service.from_the_store import Recomputed
 from tests.service.settling import settle, swap
 from tests.service.test_exactness import assert_same, lists, post
-from training.config import TrainConfig
+from training.config import DataConfig, ReadingConfig, TrainConfig
 from training.data.plain import read_folder
 from training.progress import SilentReporter
 from training.train import train
@@ -118,7 +118,11 @@ async def test_a_checkpoint_of_an_export_counts_every_event_once(
         await fill(client, checkpoint)
         written = write(settings, tmp_path / "out")
         config = TrainConfig(
-            tmp_path / "out", tmp_path / "next", encoders=HASHED, cache=tmp_path / "cache", device="cpu", numbers={"width": "16"}
+            DataConfig(tmp_path / "out", cache=tmp_path / "cache"),
+            tmp_path / "next",
+            reading=ReadingConfig(encoders=HASHED),
+            device="cpu",
+            numbers={"width": "16"},
         )
         train(config, SilentReporter())
         await swap(client, tmp_path / "next")

@@ -15,6 +15,7 @@ from service.client import CallFailed, Client
 from service.ingest_folder import ingest_folder
 from tests.fakes import draw_jpeg
 from tests.processes import free_port, thaw_process
+from training.config import DataConfig
 from training.data.plain import read_folder
 from training.dataset import to_matrix
 from training.evaluate import EvaluateConfig, evaluate
@@ -36,7 +37,7 @@ def test_the_service_ranks_as_the_evaluator_does(
 ) -> None:
     """Train-serve parity: NDCG@20 computed from answers over HTTP is the one that `thaw evaluate` prints."""
     data = demo_folder / "new"
-    offline = evaluate(EvaluateConfig(checkpoint_path, data, cache=feature_cache), SilentReporter()).to_fields()
+    offline = evaluate(EvaluateConfig(checkpoint_path, DataConfig(data, cache=feature_cache)), SilentReporter()).to_fields()
     with thaw_process(checkpoint_path, tmp_path) as service, Client(service.url) as client:
         outcome = ingest_folder(data, url=service.url, split=None, workers=4)
         folder = read_folder(data)

@@ -11,7 +11,7 @@ from model.checkpoint import load_checkpoint, make_encoders, make_tower
 from service.space import Space
 from tests.conftest import HASHED, ClientMaker, ServiceContext
 from tests.fakes import draw_jpeg
-from training.config import TrainConfig
+from training.config import DataConfig, ReadingConfig, TrainConfig
 from training.progress import SilentReporter
 from training.train import train
 
@@ -25,11 +25,10 @@ def train_space(demo_folder: Path, feature_cache: Path, tmp_path_factory: pytest
     def make(seed: int, **encoders: str) -> Space:
         path = tmp_path_factory.mktemp("space") / "checkpoint"
         config = TrainConfig(
-            demo_folder / "catalogue",
+            DataConfig(demo_folder / "catalogue", cache=feature_cache),
             path,
+            reading=ReadingConfig(encoders={**HASHED, **encoders}),
             seed=seed,
-            encoders={**HASHED, **encoders},
-            cache=feature_cache,
             device="cpu",
             numbers={"width": "8"},
         )

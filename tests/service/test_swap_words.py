@@ -15,7 +15,7 @@ from tests.conftest import HASHED
 from tests.fakes import draw_jpeg
 from tests.service.settling import swap
 from tests.service.swapping import KEY, serving
-from training.config import TrainConfig
+from training.config import DataConfig, ReadingConfig, TrainConfig
 from training.progress import SilentReporter
 from training.train import train
 
@@ -28,7 +28,11 @@ NEW = {"title": "Sailboat mug", "text": "Rope, canvas and salt wind."}
 @pytest.fixture(scope="module")
 def config(demo_folder: Path, feature_cache: Path) -> TrainConfig:
     return TrainConfig(
-        demo_folder / "catalogue", Path(), encoders=HASHED, cache=feature_cache, numbers={"width": "16"}, device="cpu"
+        DataConfig(demo_folder / "catalogue", cache=feature_cache),
+        Path(),
+        reading=ReadingConfig(encoders=HASHED),
+        numbers={"width": "16"},
+        device="cpu",
     )
 
 
@@ -37,7 +41,7 @@ def of_text_alone(config: TrainConfig, tmp_path_factory: pytest.TempPathFactory)
     """A checkpoint that reads pictures and the whole text."""
     encoders = HASHED | {"words": "none", "phrases": "none"}
     path = tmp_path_factory.mktemp("text") / "checkpoint"
-    train(replace(config, out=path, encoders=encoders), SilentReporter())
+    train(replace(config, out=path, reading=ReadingConfig(encoders=encoders)), SilentReporter())
     return path
 
 
@@ -45,7 +49,7 @@ def of_text_alone(config: TrainConfig, tmp_path_factory: pytest.TempPathFactory)
 def of_titles(config: TrainConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of the same encoders, which read titles alone."""
     path = tmp_path_factory.mktemp("titles") / "checkpoint"
-    train(replace(config, out=path, text_fields=("title",)), SilentReporter())
+    train(replace(config, out=path, reading=ReadingConfig(("title",), encoders=HASHED)), SilentReporter())
     return path
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,17 +14,18 @@ from model.encoders.lexical import LexicalEncoder
 from model.errors import ColdItemInTraining
 from model.plain.errors import ColumnMissing, FolderMissing, TableUnreadable, TooManyBadRows
 from tests.fakes import draw_jpeg
-from training.config import TrainConfig, read_numbers
+from training.config import DataConfig, ReadingConfig, TrainConfig, read_numbers
 from training.data.plain import read_folder
 from training.dataset import WarmData, to_matrix
 from training.errors import BadConfig, NothingLeft
+from training.evaluate import EvaluateConfig, evaluate
 from training.features import encode_items, open_cache
 from training.progress import ConsoleReporter, SilentReporter
 from training.protocols.run import ProtocolConfig, open_arena
 from training.recipes.paper import PaperNumbers
 from training.recipes.thaw_numbers import ThawNumbers
 from training.sampler import PairSampler
-from training.split import split_items
+from training.split import draw_labels, split_items
 from training.train import train
 
 ITEMS = "item_id,title,text,image,brand\na,One,,p.jpg,Acme\nb,Two,words,,\n"
@@ -115,7 +117,9 @@ def test_a_folder_that_cannot_be_used_says_why(tmp_path: Path) -> None:
 
 def test_too_many_bad_rows_stop_the_run_and_the_report_names_them(tmp_path: Path) -> None:
     write(tmp_path / "data", items=ITEMS + "".join(f"x{i},,,,\n" for i in range(5)))
-    config = TrainConfig(tmp_path / "data", tmp_path / "out", encoders=WORDS_ONLY, device="cpu")
+    config = TrainConfig(
+        DataConfig(tmp_path / "data"), tmp_path / "out", reading=ReadingConfig(encoders=WORDS_ONLY), device="cpu"
+    )
 
     with pytest.raises(TooManyBadRows, match="5 of 7 rows of items are bad"):
         train(config, SilentReporter())
@@ -125,18 +129,33 @@ def test_too_many_bad_rows_stop_the_run_and_the_report_names_them(tmp_path: Path
     assert not (tmp_path / "out").exists()
 
 
+def test_an_empty_folder_is_refused_by_whatever_reads_it(checkpoint_path: Path, tmp_path: Path) -> None:
+    """In the same words, before anything is encoded."""
+    data = DataConfig(write(tmp_path / "data", items="item_id,title\n", interactions="user_id,item_id\n"))
+    reading = ReadingConfig(encoders=WORDS_ONLY)
+    runs: list[Callable[[], object]] = [
+        lambda: train(TrainConfig(data, tmp_path / "out", reading=reading, device="cpu"), SilentReporter()),
+        lambda: evaluate(EvaluateConfig(checkpoint_path, data), SilentReporter()),
+        lambda: open_arena(ProtocolConfig("mixed", data, reading=reading), SilentReporter()),
+    ]
+
+    for run in runs:
+        with pytest.raises(NothingLeft, match="holds no usable item"):
+            run()
+
+
 def test_nothing_to_learn_from_is_said(tmp_path: Path) -> None:
     write(tmp_path / "data", interactions="user_id,item_id,value\nu,a,0\n")
-    config = TrainConfig(tmp_path / "data", tmp_path / "out", encoders=WORDS_ONLY, device="cpu")
+    config = TrainConfig(
+        DataConfig(tmp_path / "data"), tmp_path / "out", reading=ReadingConfig(encoders=WORDS_ONLY), device="cpu"
+    )
 
     with pytest.raises(NothingLeft):
         train(config, SilentReporter())
 
 
-def test_a_random_split_reproduces_and_covers_all(tmp_path: Path) -> None:
-    items = read_folder(write(tmp_path)).items * 50
-
-    first, again, other = (split_items(items, seed=seed, cold_val=0.1, cold_test=0.2) for seed in (1, 1, 2))
+def test_a_random_split_reproduces_and_covers_all() -> None:
+    first, again, other = (draw_labels(100, seed, cold_val=0.1, cold_test=0.2) for seed in (1, 1, 2))
 
     assert first == again != other
     assert {label: first.count(label) for label in set(first)} == {"warm": 70, "cold_val": 10, "cold_test": 20}
@@ -209,9 +228,9 @@ def test_more_active_experts_than_there_are_is_refused() -> None:
 
 def test_an_unknown_recipe_or_device_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match="recipe"):
-        TrainConfig(tmp_path, tmp_path, recipe="pepper")
+        TrainConfig(DataConfig(tmp_path), tmp_path, recipe="pepper")
     with pytest.raises(BadConfig, match="device"):
-        train(TrainConfig(write(tmp_path), tmp_path / "out", device="tpu"), SilentReporter())
+        train(TrainConfig(DataConfig(write(tmp_path)), tmp_path / "out", device="tpu"), SilentReporter())
 
 
 @pytest.mark.parametrize(
@@ -241,9 +260,7 @@ def test_the_papers_recipe_refuses_them_too(given: dict[str, str]) -> None:
 def test_a_column_to_read_that_no_item_has_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It is said and not refused: a catalogue may have lost what an earlier training read."""
     folder = read_folder(write(tmp_path))
-    chosen = TrainConfig(
-        tmp_path, tmp_path / "out", text_fields=("title", "brnd"), encoders={"words": "lexical-words", "*": "none"}
-    )
+    chosen = ReadingConfig(text_fields=("title", "brnd"))
     reader = ContentEncoder({"words": LexicalEncoder("words")}, {"words": chosen.words_of("words")})
 
     with open_cache(tmp_path / "cache") as cache:
@@ -253,9 +270,13 @@ def test_a_column_to_read_that_no_item_has_is_named(tmp_path: Path, capsys: pyte
 
 
 def test_a_protocol_reads_the_columns_that_it_is_told_to(tmp_path: Path) -> None:
-    config = ProtocolConfig("mixed", write(tmp_path), encoders={"words": "lexical-words", "*": "none"}, cache=tmp_path / "cache")
+    config = ProtocolConfig(
+        "mixed",
+        DataConfig(write(tmp_path), cache=tmp_path / "cache"),
+        reading=ReadingConfig(encoders={"words": "lexical-words", "*": "none"}),
+    )
 
-    with_brand = replace(config, text_fields=("brand",))
+    with_brand = replace(config, reading=replace(config.reading, text_fields=("brand",)))
 
     assert open_arena(config, SilentReporter()).features.present[:, 0].tolist() == [True, True]
     assert open_arena(with_brand, SilentReporter()).features.present[:, 0].tolist() == [True, False]

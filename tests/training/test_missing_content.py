@@ -11,6 +11,7 @@ import torch
 from model.content import FloatArray
 from model.features import Features, spread_rows
 from tests.conftest import HASHED
+from training.config import DataConfig, ReadingConfig
 from training.progress import SilentReporter
 from training.protocols.run import ProtocolConfig, open_arena
 from training.protocols.trial import Cut, Trial, draw_trial
@@ -25,7 +26,9 @@ QUICK = ThawNumbers(width=16, parts=1, folds=4, head_epochs=2, gate_epochs=2)
 @pytest.fixture(scope="module")
 def trial(demo_folder: Path, feature_cache: Path) -> Trial:
     """A third of the items lack the picture, a third the words."""
-    config = ProtocolConfig("missing", demo_folder / "catalogue", encoders=HASHED, cache=feature_cache)
+    config = ProtocolConfig(
+        "missing", DataConfig(demo_folder / "catalogue", cache=feature_cache), reading=ReadingConfig(encoders=HASHED)
+    )
     arena = open_arena(config, SilentReporter())
     lacks = np.arange(len(arena.features)) % 3
     is_picture = np.array([name == "image" for name in arena.specs])

@@ -14,7 +14,7 @@ from service.client import Client
 from service.ingest_folder import ingest_folder
 from tests.fakes import draw_jpeg
 from tests.processes import thaw_process
-from training.config import TrainConfig
+from training.config import DataConfig, ReadingConfig, TrainConfig
 from training.errors import NothingLeft
 from training.features import encode_items, open_cache
 from training.progress import SilentReporter
@@ -65,7 +65,12 @@ def test_the_report_of_a_run_names_what_did_not_come(shop: Path) -> None:
     words = dict.fromkeys(("title", "sentences", "words", "phrases"), "none")
     encoders = {"image": "hash-image:8", "text": "hash-text:8", **words}
     config = TrainConfig(
-        shop, shop / "out", encoders=encoders, device="cpu", max_bad_share=0.5, cache=shop / "cache", split_seed=0, cold_val=0.5
+        DataConfig(shop, max_bad_share=0.5, cache=shop / "cache"),
+        shop / "out",
+        reading=ReadingConfig(encoders=encoders),
+        device="cpu",
+        split_seed=0,
+        cold_val=0.5,
     )
 
     with pytest.raises(NothingLeft):  # one user cannot be learned from

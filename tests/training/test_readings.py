@@ -10,7 +10,7 @@ import pytest
 from model.checkpoint import load_manifest
 from tests.conftest import HASHED
 from training.__main__ import main
-from training.config import TrainConfig
+from training.config import DataConfig, ReadingConfig, TrainConfig
 from training.data.plain import read_folder
 from training.errors import BadConfig
 from training.progress import ConsoleReporter, SilentReporter
@@ -30,7 +30,7 @@ def write(folder: Path, rows: Sequence[tuple[str, int]]) -> TrainConfig:
     (folder / "items.csv").write_text("\n".join(["item_id,title,colour,sold,size", *items]) + "\n")
     liked = [f"u{user},i{likes}" for _, likes in rows for user in range(likes)]
     (folder / "interactions.csv").write_text("\n".join(["user_id,item_id", *liked]) + "\n")
-    return TrainConfig(folder, folder / "out", encoders=ENCODERS)
+    return TrainConfig(DataConfig(folder), folder / "out", reading=ReadingConfig(encoders=ENCODERS))
 
 
 THIRTY = [("red" if likes % 2 else "blue", likes) for likes in range(30)]
@@ -38,14 +38,14 @@ THIRTY = [("red" if likes % 2 else "blue", likes) for likes in range(30)]
 
 def read(config: TrainConfig, labels: Sequence[str] = ("warm",) * 30) -> dict[str, tuple[str, ...]]:
     """By modality, what of an item is read."""
-    readings = make_readings(config, read_folder(config.data), labels, "cpu", SilentReporter())
+    readings = make_readings(config.full_reading, read_folder(config.data.path), labels, "cpu", SilentReporter())
     return {modality: reading.fields for modality, reading in readings.items()}
 
 
 def test_all_attributes_are_read_but_a_number_that_goes_with_likes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = write(tmp_path, THIRTY)
 
-    readings = make_readings(config, read_folder(tmp_path), ["warm"] * 30, "cpu", ConsoleReporter())
+    readings = make_readings(config.full_reading, read_folder(tmp_path), ["warm"] * 30, "cpu", ConsoleReporter())
 
     assert readings["attributes"].fields == ("colour", "size")
     told = " ".join(capsys.readouterr().err.split())
@@ -62,20 +62,24 @@ def test_likes_of_held_out_items_decide_nothing(tmp_path: Path) -> None:
 
 def test_attributes_that_are_named_are_read_whatever_they_go_with(tmp_path: Path) -> None:
     config = write(tmp_path, THIRTY)
-    named = TrainConfig(config.data, config.out, encoders=ENCODERS, attributes=("sold",))
+    named = TrainConfig(config.data, config.out, reading=ReadingConfig(encoders=ENCODERS, attributes=("sold",)))
 
     assert read(named)["attributes"] == ("sold",)
 
 
 def test_pictures_read_no_fields(demo_folder: Path, tmp_path: Path) -> None:
-    config = TrainConfig(demo_folder / "catalogue", tmp_path / "out", encoders=HASHED)
+    config = TrainConfig(DataConfig(demo_folder / "catalogue"), tmp_path / "out", reading=ReadingConfig(encoders=HASHED))
 
     assert read(config)["image"] == ()
     assert read(config)["text"] == ("title", "text")
 
 
 def test_without_attributes_there_is_no_modality_of_them(demo_folder: Path, tmp_path: Path) -> None:
-    config = TrainConfig(demo_folder / "catalogue", tmp_path / "out", encoders={**HASHED, "attributes": "lexical-attributes"})
+    config = TrainConfig(
+        DataConfig(demo_folder / "catalogue"),
+        tmp_path / "out",
+        reading=ReadingConfig(encoders={**HASHED, "attributes": "lexical-attributes"}),
+    )
 
     assert "attributes" not in read(config)
 
@@ -84,7 +88,7 @@ def test_attributes_alone_need_an_attribute(demo_folder: Path, tmp_path: Path) -
     encoders = {"*": "none", "attributes": "lexical-attributes"}
 
     with pytest.raises(BadConfig, match="only attributes"):
-        read(TrainConfig(demo_folder / "catalogue", tmp_path / "out", encoders=encoders))
+        read(TrainConfig(DataConfig(demo_folder / "catalogue"), tmp_path / "out", reading=ReadingConfig(encoders=encoders)))
 
 
 @pytest.mark.parametrize(
@@ -92,14 +96,16 @@ def test_attributes_alone_need_an_attribute(demo_folder: Path, tmp_path: Path) -
     [
         ({}, None, "all"),
         ({}, ("a", "b"), "a,b"),
+        ({}, (), "none"),
+        ({"brand": "lexical-attributes"}, (), "none"),
         ({"attributes": "none"}, None, "none"),
         ({"*": "none", "text": "x"}, None, "none"),
     ],
 )
 def test_a_checkpoint_tells_what_was_asked_for(encoders: dict[str, str], attributes: tuple[str, ...] | None, asked: str) -> None:
-    config = TrainConfig(Path(), Path(), encoders=encoders, attributes=attributes)
+    reading = ReadingConfig(encoders=encoders, attributes=attributes)
 
-    assert config.asked_attributes == asked
+    assert reading.over("thaw").asked_attributes == asked
 
 
 @pytest.mark.parametrize(
@@ -115,7 +121,7 @@ def test_the_command_line_reads_what_it_is_told_to(
     config = write(tmp_path / "data", THIRTY)
     encoders = [f"--encoder={modality}={name}" for modality, name in ENCODERS.items()]
     options = ["--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache"), "--attributes", given, "--set", "width=8"]
-    monkeypatch.setattr(sys, "argv", ["thaw", "train", "--data", str(config.data), *encoders, *options])
+    monkeypatch.setattr(sys, "argv", ["thaw", "train", "--data", str(config.data.path), *encoders, *options])
 
     with pytest.raises(SystemExit) as stopped:
         main()
@@ -135,12 +141,19 @@ def test_training_and_protocols_choose_by_the_likes_of_warm_items_alone(tmp_path
     rows = [f"i{at},A thing,red,{size},{label}" for at, (size, label) in enumerate(zip(sizes, labels, strict=True))]
     (folder / "items.csv").write_text("\n".join(["item_id,title,colour,size,split", *rows]) + "\n")
     reads = TrainConfig(
-        folder, tmp_path / "out", encoders=ENCODERS, cache=tmp_path / "cache", numbers={"width": "8"}, device="cpu"
+        DataConfig(folder, cache=tmp_path / "cache"),
+        tmp_path / "out",
+        reading=ReadingConfig(encoders=ENCODERS),
+        numbers={"width": "8"},
+        device="cpu",
     )
-    everything = make_readings(reads, read_folder(folder), ["warm"] * 60, "cpu", SilentReporter())["attributes"].fields
+    everything = read(reads, ["warm"] * 60)["attributes"]
 
     train(reads, SilentReporter())
-    arena = open_arena(ProtocolConfig("cold-only", folder, encoders=ENCODERS, cache=tmp_path / "cache"), SilentReporter())
+    arena = open_arena(
+        ProtocolConfig("cold-only", DataConfig(folder, cache=tmp_path / "cache"), reading=ReadingConfig(encoders=ENCODERS)),
+        SilentReporter(),
+    )
     trial = draw_trial(arena, 0, Cut(), SilentReporter())
 
     assert everything == ("colour", "size")
@@ -151,9 +164,9 @@ def test_training_and_protocols_choose_by_the_likes_of_warm_items_alone(tmp_path
 
 def test_an_attribute_that_no_item_has_is_named_and_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = write(tmp_path, THIRTY)
-    asked = TrainConfig(config.data, config.out, encoders=ENCODERS, attributes=("title", "colour", "colr"))
+    asked = TrainConfig(config.data, config.out, reading=ReadingConfig(encoders=ENCODERS, attributes=("title", "colour", "colr")))
 
-    readings = make_readings(asked, read_folder(tmp_path), ["warm"] * 30, "cpu", ConsoleReporter())
+    readings = make_readings(asked.full_reading, read_folder(tmp_path), ["warm"] * 30, "cpu", ConsoleReporter())
 
     assert readings["attributes"].fields == ("colour",)
     told = " ".join(capsys.readouterr().err.split())
@@ -165,4 +178,4 @@ def test_attributes_are_asked_of_a_run_that_reads_some(tmp_path: Path) -> None:
     encoders = {"*": "none", "words": "lexical-words"}
 
     with pytest.raises(BadConfig, match="--attributes colour"):
-        read(TrainConfig(config.data, config.out, encoders=encoders, attributes=("colour",)))
+        read(TrainConfig(config.data, config.out, reading=ReadingConfig(encoders=encoders, attributes=("colour",))))

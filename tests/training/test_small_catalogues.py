@@ -14,7 +14,7 @@ from model.checkpoint import load_checkpoint
 from model.errors import ProjectError
 from tests.conftest import HASHED
 from tests.fakes import draw_jpeg
-from training.config import TrainConfig
+from training.config import DataConfig, ReadingConfig, TrainConfig
 from training.errors import BadConfig, Diverged, NothingLeft
 from training.evaluate import EvaluateConfig, evaluate
 from training.progress import SilentReporter
@@ -57,7 +57,13 @@ def run(folder: Path, recipe: str, **numbers: str) -> np.ndarray:
     encoders = PAPER if recipe == "paper" else HASHED
     given = {"epochs": "2"} if recipe == "paper" else numbers
     config = TrainConfig(
-        folder, folder / "out", recipe, encoders=encoders, numbers=given, cache=folder / "cache", device="cpu", cold_val=0.2
+        DataConfig(folder, cache=folder / "cache"),
+        folder / "out",
+        recipe,
+        reading=ReadingConfig(encoders=encoders),
+        numbers=given,
+        device="cpu",
+        cold_val=0.2,
     )
     return train(config, SilentReporter()).checkpoint.item_embeddings
 
@@ -106,7 +112,13 @@ def test_odd_attributes_are_trained_on(tmp_path: Path, attributes: Callable[[int
     folder = with_attributes(tmp_path / "data", attributes, words)
     encoders = {"*": "none", "text": HASHED["text"], "attributes": "lexical-attributes"}
     numbers = {"width": "16", "landmarks": "8"}
-    config = TrainConfig(folder, folder / "out", encoders=encoders, numbers=numbers, cache=folder / "cache", device="cpu")
+    config = TrainConfig(
+        DataConfig(folder, cache=folder / "cache"),
+        folder / "out",
+        reading=ReadingConfig(encoders=encoders),
+        numbers=numbers,
+        device="cpu",
+    )
 
     embeddings = train(config, SilentReporter()).checkpoint.item_embeddings
 
@@ -160,7 +172,9 @@ def test_an_item_that_no_view_reads_stops_neither_training_nor_evaluation(tmp_pa
     folder = words_of(tmp_path / "data", picture=split)
 
     assert np.isfinite(run(folder, "thaw")).all()
-    evaluation = evaluate(EvaluateConfig(folder / "out", folder, cache=folder / "cache", device="cpu"), SilentReporter())
+    evaluation = evaluate(
+        EvaluateConfig(folder / "out", DataConfig(folder, cache=folder / "cache"), device="cpu"), SilentReporter()
+    )
     assert evaluation.items == 29
 
 

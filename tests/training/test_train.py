@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from model.features import Encoding
 from model.fold_in import FoldIn
 from model.plain.bad_rows import BadRows
 from tests.conftest import HASHED
-from training.config import TrainConfig
+from training.config import DataConfig, ReadingConfig, TrainConfig
 from training.data.demo import write_demo
 from training.data.plain import read_folder
 from training.errors import BadConfig, NothingLeft
@@ -33,6 +34,12 @@ from training.train import train
 ONE_EPOCH = {"width": "16", "head_epochs": "1", "gate_epochs": "1"}
 FIELDS = dict.fromkeys(HASHED, ("title", "text"))
 PAPER = {"image": "hash-image:32", "text": "hash-text:48"}
+
+
+@pytest.fixture
+def config(demo_folder: Path, feature_cache: Path, tmp_path: Path) -> TrainConfig:
+    data, reading = DataConfig(demo_folder / "catalogue", cache=feature_cache), ReadingConfig(encoders=HASHED)
+    return TrainConfig(data, tmp_path / "out", reading=reading, device="cpu")
 
 
 def test_a_checkpoint_holds_what_serving_needs(checkpoint: Checkpoint, demo_folder: Path) -> None:
@@ -70,62 +77,42 @@ def test_folding_their_own_likes_gives_users_back(checkpoint: Checkpoint) -> Non
 
 @pytest.mark.parametrize(("recipe", "encoders"), [("thaw", HASHED), ("paper", PAPER)])
 def test_the_same_seed_gives_the_same_checkpoint(
-    demo_folder: Path, feature_cache: Path, tmp_path: Path, recipe: str, encoders: dict[str, str]
+    config: TrainConfig, tmp_path: Path, recipe: str, encoders: dict[str, str]
 ) -> None:
     numbers = {"width": "16", **({"epochs": "2"} if recipe == "paper" else {})}
+    config = replace(config, recipe=recipe, reading=ReadingConfig(encoders=encoders), numbers=numbers)
     versions = [
-        train(
-            TrainConfig(
-                demo_folder / "catalogue",
-                tmp_path / name,
-                recipe,
-                seed,
-                encoders=encoders,
-                numbers=numbers,
-                cache=feature_cache,
-                device="cpu",
-            ),
-            SilentReporter(),
-        ).checkpoint.version
+        train(replace(config, out=tmp_path / name, seed=seed), SilentReporter()).checkpoint.version
         for name, seed in (("first", 3), ("again", 3), ("other", 4))
     ]
 
     assert versions[0] == versions[1] != versions[2]
 
 
-def test_the_papers_recipe_learns(demo_folder: Path, feature_cache: Path, tmp_path: Path) -> None:
+def test_the_papers_recipe_learns(config: TrainConfig, tmp_path: Path) -> None:
     """Its loss goes down, so cold items are ranked better than by its random start."""
     quality = {}
     for epochs in ("1", "40"):
-        config = TrainConfig(
-            demo_folder / "catalogue",
-            tmp_path / epochs,
-            "paper",
-            encoders=PAPER,
-            numbers={"epochs": epochs, "patience": "40", "batch": "64", "width": "32"},
-            cache=feature_cache,
-            device="cpu",
-        )
-        quality[epochs] = train(config, SilentReporter()).checkpoint.manifest.metrics["ndcg@20"]
+        numbers = {"epochs": epochs, "patience": "40", "batch": "64", "width": "32"}
+        of_paper = replace(config, recipe="paper", reading=ReadingConfig(encoders=PAPER), numbers=numbers, out=tmp_path / epochs)
+        quality[epochs] = train(of_paper, SilentReporter()).checkpoint.manifest.metrics["ndcg@20"]
 
     assert quality["40"] > quality["1"]
 
 
-def test_the_paper_refuses_sparse_features(demo_folder: Path, tmp_path: Path) -> None:
-    config = TrainConfig(
-        demo_folder / "catalogue", tmp_path / "out", "paper", encoders={"image": "none", "text": "lexical-words"}, device="cpu"
-    )
+def test_the_paper_refuses_sparse_features(config: TrainConfig) -> None:
+    reading = ReadingConfig(encoders={"image": "none", "text": "lexical-words"})
 
     with pytest.raises(BadConfig, match="lexical"):
-        train(config, SilentReporter())
+        train(replace(config, recipe="paper", reading=reading), SilentReporter())
 
 
-def test_an_existing_directory_is_left_alone_before_any_work(demo_folder: Path, tmp_path: Path) -> None:
+def test_an_existing_directory_is_left_alone_before_any_work(config: TrainConfig, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("x")
 
     with pytest.raises(CheckpointExists, match="--overwrite"):
-        train(TrainConfig(demo_folder / "catalogue", tmp_path / "out", encoders=HASHED, device="cpu"), SilentReporter())
+        train(config, SilentReporter())
 
     assert not (tmp_path / "out.report.json").exists()
 
@@ -144,7 +131,13 @@ def test_nothing_about_a_cold_item_enters_training(demo_folder: Path, feature_ca
 
     first, second = (
         train(
-            TrainConfig(data, tmp_path / name, encoders=HASHED, numbers=ONE_EPOCH, cache=feature_cache, device="cpu"),
+            TrainConfig(
+                DataConfig(data, cache=feature_cache),
+                tmp_path / name,
+                reading=ReadingConfig(encoders=HASHED),
+                numbers=ONE_EPOCH,
+                device="cpu",
+            ),
             SilentReporter(),
         )
         for name, data in (("first", demo_folder / "catalogue"), ("second", changed))
@@ -167,7 +160,9 @@ def _other_words(line: str) -> str:
 
 
 def test_evaluation_of_new_items_counts_exactly_them(checkpoint_path: Path, demo_folder: Path, feature_cache: Path) -> None:
-    fields = evaluate(EvaluateConfig(checkpoint_path, demo_folder / "new", cache=feature_cache), SilentReporter()).to_fields()
+    fields = evaluate(
+        EvaluateConfig(checkpoint_path, DataConfig(demo_folder / "new", cache=feature_cache)), SilentReporter()
+    ).to_fields()
 
     assert (fields["items"], fields["warm_items"], fields["unknown_users"]) == (36, 0, 0)
     assert {f"{metric}@{k}" for metric in ("recall", "ndcg", "hr") for k in (10, 20, 50)} <= set(fields)
@@ -177,7 +172,7 @@ def test_evaluation_of_new_items_counts_exactly_them(checkpoint_path: Path, demo
 def test_evaluation_of_a_split_repeats_what_training_measured(
     checkpoint_path: Path, checkpoint: Checkpoint, demo_folder: Path, feature_cache: Path
 ) -> None:
-    config = EvaluateConfig(checkpoint_path, demo_folder / "catalogue", split="cold_val", cache=feature_cache)
+    config = EvaluateConfig(checkpoint_path, DataConfig(demo_folder / "catalogue", cache=feature_cache), split="cold_val")
 
     fields = evaluate(config, SilentReporter()).to_fields()
 
@@ -186,7 +181,7 @@ def test_evaluation_of_a_split_repeats_what_training_measured(
 
 
 def test_what_a_user_had_in_training_does_not_count(checkpoint_path: Path, demo_folder: Path, feature_cache: Path) -> None:
-    config = EvaluateConfig(checkpoint_path, demo_folder / "catalogue", split="warm", cache=feature_cache)
+    config = EvaluateConfig(checkpoint_path, DataConfig(demo_folder / "catalogue", cache=feature_cache), split="warm")
 
     with pytest.raises(NothingLeft, match="beyond its training data"):
         evaluate(config, SilentReporter())

@@ -10,6 +10,7 @@ from model.plain.export_note import read_note
 from model.plain.items import CatalogueItem, read_items
 from model.plain.tables import find_table
 from training.data.interactions import InteractionTable, read_interactions
+from training.errors import NothingLeft
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,17 @@ class DataFolder:
     """What the positives were told by."""
     events_through: int | None = None
     """The last event of the service that wrote the folder (`thaw export`); None for any other folder."""
+
+    def require_usable(self, max_bad_share: float) -> None:
+        """
+        Raises:
+            TooManyBadRows: a greater share of a table's rows is bad.
+            NothingLeft: there is no usable item.
+        """
+        self.bad_items.require_few(max_bad_share)
+        self.bad_interactions.require_few(max_bad_share)
+        if not self.items:
+            raise NothingLeft(f"{self.path} holds no usable item")
 
     def fingerprint(self) -> str:
         """SHA-256 over ids and interactions: whether two checkpoints saw the same data."""

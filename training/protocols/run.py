@@ -11,15 +11,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from model.plain.kept_features import FolderFeatures
-from training.config import TrainConfig
+from training.config import DataConfig, ReadingConfig
 from training.data.plain import read_folder
 from training.errors import BadConfig
-from training.features import encode_items, open_cache
+from training.features import encode_folder
 from training.machine import describe_machine
 from training.progress import Reporter, SilentReporter
 from training.protocols import cold_only, missing, mixed, new_users, thawing
-from training.protocols.methods import METHODS, choose_methods
+from training.protocols.methods import METHODS, OURS, choose_methods
 from training.protocols.trial import Arena, Cut, Trial, draw_trial
 from training.readings import make_reader, make_readings
 
@@ -31,18 +30,14 @@ class ProtocolConfig:
     """One protocol over some splits."""
 
     protocol: str
-    data: Path
+    data: DataConfig
     seeds: int = 5
     first_seed: int = 0
     methods: tuple[str, ...] = tuple(METHODS)
     """Of `cold-only`; differences are to the first."""
     cut: Cut = dataclasses.field(default_factory=Cut)
-    text_fields: tuple[str, ...] = ("title", "text")
-    attributes: tuple[str, ...] | None = None
-    encoders: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    threshold: float | None = None
-    cache: Path | None = None
-    max_bad_share: float = 0.2
+    reading: ReadingConfig = dataclasses.field(default_factory=ReadingConfig)
+    """Over what `thaw` reads by itself."""
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
@@ -80,16 +75,10 @@ def _run(config: ProtocolConfig, trials: list[Trial], reporter: Reporter) -> Seq
 
 def open_arena(config: ProtocolConfig, reporter: Reporter) -> Arena:
     """Reads the folder and encodes its content, or takes the features from the cache."""
-    folder = read_folder(config.data, threshold=config.threshold)
-    folder.bad_items.require_few(config.max_bad_share)
-    folder.bad_interactions.require_few(config.max_bad_share)
-    chosen = TrainConfig(
-        config.data, config.data, text_fields=config.text_fields, attributes=config.attributes, encoders=config.encoders
-    )
+    folder = read_folder(config.data.path, threshold=config.data.threshold)
+    chosen = config.reading.over(OURS)
     readings = make_readings(chosen, folder, [], "cpu", SilentReporter())  # each trial chooses among all attributes
-    with open_cache(config.cache) as cache, FolderFeatures(config.data) as kept:
-        features = encode_items(folder.items, make_reader(readings), cache, folder.bad_items, reporter, kept)
-    folder.bad_items.require_few(config.max_bad_share)
+    features = encode_folder(folder, folder.items, make_reader(readings), config.data, reporter)
     return Arena(folder, features, readings, chosen)
 
 
@@ -106,13 +95,20 @@ def print_rows(rows: Sequence[Any], title: str) -> None:
 
 def write_rows(rows: Sequence[Any], config: ProtocolConfig, path: Path) -> None:
     """The rows, what was asked for, and when and where, as JSON; null for a number that is not finite."""
-    settings = {key: str(value) for key, value in dataclasses.asdict(config).items()}
     body = {
-        "settings": settings,
+        "settings": _settings(config),
         "machine": describe_machine(),
         "rows": [dataclasses.asdict(row, dict_factory=_finite) for row in rows],
     }
     path.write_text(json.dumps(body, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _settings(config: ProtocolConfig) -> dict[str, str]:
+    """What was asked for, by name, as text."""
+    fields = dataclasses.asdict(config)
+    data, reading = fields.pop("data"), fields.pop("reading")
+    fields |= {"data": data.pop("path"), **data, **reading}
+    return {name: str(value) for name, value in fields.items()}
 
 
 def _finite(fields: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from model.content import Content
 from model.content_encoder import ContentEncoder
 from model.encoders.spec import EncoderSpec, Kind
 from model.features import Features
-from training.config import TrainConfig
+from training.config import ReadingConfig
 from training.data.plain import DataFolder
 from training.dataset import ColdData, WarmData, cold_data, split_data
 from training.errors import NothingLeft
@@ -30,8 +30,8 @@ class Arena:
     folder: DataFolder
     features: Features
     readings: Mapping[str, Reading]
-    chosen: TrainConfig
-    """What was asked for: encoders, fields, attributes."""
+    chosen: ReadingConfig
+    """What was asked for."""
 
     @property
     def specs(self) -> dict[str, EncoderSpec]:

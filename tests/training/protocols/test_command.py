@@ -17,6 +17,7 @@ from model.plain.kept_features import KeptFeatures, write_features
 from tests.conftest import HASHED
 from tests.fakes import draw_jpeg
 from training.__main__ import main
+from training.config import DataConfig, ReadingConfig
 from training.progress import SilentReporter
 from training.protocols import new_users, thawing
 from training.protocols.run import ProtocolConfig, open_arena
@@ -178,7 +179,9 @@ def test_pictures_that_an_export_holds_as_features_are_seen(demo_folder: Path, f
         (KeptFeatures(f"i{at}", "image", encoder.spec.fingerprint, "", row_to_bytes(pixels, at)) for at in range(30)),
     )
 
-    arena = open_arena(ProtocolConfig("mixed", folder, encoders=HASHED, cache=feature_cache), SilentReporter())
+    arena = open_arena(
+        ProtocolConfig("mixed", DataConfig(folder, cache=feature_cache), reading=ReadingConfig(encoders=HASHED)), SilentReporter()
+    )
 
     assert arena.features.present.all()
 

@@ -10,6 +10,7 @@ import torch
 from model.encoders.spec import Kind
 from model.features import Features
 from tests.conftest import HASHED
+from training.config import DataConfig, ReadingConfig
 from training.progress import SilentReporter
 from training.protocols.missing import _even_gates, _lose_one, impute
 from training.protocols.run import ProtocolConfig, open_arena
@@ -23,7 +24,9 @@ QUICK = ThawNumbers(width=16, passes=0, parts=1, folds=4, head_epochs=1, gate_ep
 @pytest.fixture(scope="module")
 def trial(demo_folder: Path, feature_cache: Path) -> Trial:
     """The small demo: words and a picture each."""
-    config = ProtocolConfig("missing", demo_folder / "catalogue", encoders=HASHED, cache=feature_cache)
+    config = ProtocolConfig(
+        "missing", DataConfig(demo_folder / "catalogue", cache=feature_cache), reading=ReadingConfig(encoders=HASHED)
+    )
     return draw_trial(open_arena(config, SilentReporter()), 0, Cut(), SilentReporter())
 
 

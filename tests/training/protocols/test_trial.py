@@ -9,6 +9,7 @@ import pytest
 
 from model.features import Features
 from tests.conftest import HASHED
+from training.config import DataConfig, ReadingConfig
 from training.errors import NothingLeft
 from training.progress import SilentReporter
 from training.protocols.run import ProtocolConfig, open_arena
@@ -20,7 +21,9 @@ from training.recipes.thaw_numbers import ThawNumbers
 @pytest.fixture(scope="module")
 def arena(demo_folder: Path, feature_cache: Path) -> Arena:
     """The small demo, encoded: 80 items."""
-    config = ProtocolConfig("cold-only", demo_folder / "catalogue", encoders=HASHED, cache=feature_cache)
+    config = ProtocolConfig(
+        "cold-only", DataConfig(demo_folder / "catalogue", cache=feature_cache), reading=ReadingConfig(encoders=HASHED)
+    )
     return open_arena(config, SilentReporter())
 
 
