@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from model.content import FloatArray
-from training.dataset import WarmData
-from training.metrics import entries
+from training.dataset import WarmData, entries
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 _REACH = 8.0

@@ -105,6 +105,25 @@ def cold_data(folder: DataFolder, features: Features, labels: Sequence[str], lab
     return ColdData([folder.items[row].item_id for row in rows], features.take(rows), likes, user_ids)
 
 
+def keep_entries(matrix: sp.csr_array, kept: NDArray[np.bool_]) -> sp.csr_array:
+    """Some of a matrix's entries, explicit zeros included, in their order; `kept` has one flag an entry."""
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    return sp.csr_array((matrix.data[kept], (rows[kept], matrix.indices[kept])), shape=matrix.shape)
+
+
+def entry_places(matrix: sp.csr_array) -> NDArray[np.int64]:
+    """A number for each entry, explicit zeros included, that is its row's and column's alone."""
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    return np.asarray(rows * matrix.shape[1] + matrix.indices, np.int64)
+
+
+def entries(matrix: sp.csr_array) -> NDArray[np.bool_]:
+    """Which cells have an entry, explicit zeros included."""
+    mask = np.zeros(matrix.shape, np.bool_)
+    mask[np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices] = True
+    return mask
+
+
 def to_matrix(table: InteractionTable, items: NDArray[np.intp], *, positives: bool) -> sp.csr_array:
     """
     Interactions with some items as a matrix of users by these items.

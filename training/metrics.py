@@ -1,5 +1,5 @@
 """
-Recall@k, NDCG@k and HR@k of rankings of cold items.
+Recall@k, NDCG@k and HR@k of rankings.
 
 Source: Järvelin and Kekäläinen, "Cumulated Gain-based Evaluation of IR Techniques", TOIS 2002, with gain 1
     for a positive; the ideal ranking holds min(k, positives) of them. Recall is hits over all positives, HR is
@@ -14,10 +14,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from model.content import FloatArray
-from model.ties import tie_key
+from training.dataset import entries, entry_places, keep_entries
+from training.ranking import Ranking, best_lists, order_ties, which_liked
 
 CUTOFFS = (10, 20, 50)
-_CHUNK = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,21 @@ class UserMetrics:
         return {name: float(values.mean()) for name, values in self.values.items()}
 
 
+def metrics(ranking: Ranking, cutoffs: Sequence[int] = CUTOFFS) -> dict[str, NDArray[np.float64]]:
+    """Recall, NDCG and HR of each judged user, by name, (N,); see `list_metrics`."""
+    return list_metrics(ranking.liked, np.diff(ranking.likes.indptr), cutoffs)
+
+
+def mean_ndcg(ranking: Ranking, k: int = 20) -> float:
+    """NDCG@k, the mean over the judged users."""
+    return float(metrics(ranking, (k,))[f"ndcg@{k}"].mean())
+
+
+def coverage(ranking: Ranking, k: int = 20) -> float:
+    """The share of candidates that stand in any user's first k."""
+    return float(len(np.unique(ranking.top[:, :k])) / max(1, ranking.likes.shape[1]))
+
+
 def rank_metrics(
     users: FloatArray,
     items: FloatArray,
@@ -44,9 +59,8 @@ def rank_metrics(
     cutoffs: Sequence[int] = CUTOFFS,
 ) -> UserMetrics:
     """
-    How well inner products rank each user's positives among all the items.
-
-    Equal scores are ordered by a hash of the item id, as the service orders them.
+    How well inner products rank each user's positives among all the items: `metrics` of `rank`, for lists no longer than
+    the cutoffs need.
 
     Args:
         users: (U, D) embeddings.
@@ -54,36 +68,25 @@ def rank_metrics(
         likes: (U, I), an entry above 0 for a positive.
         excluded: (U, I), an entry wherever an item is no candidate for a user; such positives do not count.
     """
-    order = np.array(sorted(range(len(item_ids)), key=lambda row: tie_key(item_ids[row])), np.intp)
-    ranked = np.flatnonzero(np.diff(likes.indptr))
-    found: list[dict[str, NDArray[np.float64]]] = []
-    kept: list[NDArray[np.intp]] = []
-    for start in range(0, len(ranked), _CHUNK):
-        rows = ranked[start : start + _CHUNK]
-        gains = likes[rows].toarray()[:, order] > 0  # (C, I), columns in the order of ties
-        scores = users[rows] @ items[order].T
-        if excluded is not None:
-            hidden = entries(excluded[rows])[:, order]
-            scores[hidden], gains = -np.inf, gains & ~hidden
-        judged = gains.any(axis=1)
-        hits = np.take_along_axis(gains[judged], best_columns(scores[judged], max(cutoffs)), axis=1)
-        found.append(list_metrics(hits, gains[judged].sum(axis=1), cutoffs))
-        kept.append(rows[judged])
-    names = [f"{metric}@{k}" for metric in ("recall", "ndcg", "hr") for k in cutoffs]
-    values = {name: np.concatenate([part[name] for part in found]) if found else np.zeros(0) for name in names}
-    return UserMetrics(np.concatenate(kept) if kept else np.zeros(0, np.intp), values)
+    order = order_ties(item_ids)
+    positives, ordered = _positives(likes, excluded)[:, order], items[order]
+    hidden = None if excluded is None else excluded[:, order]
+    judged = np.flatnonzero(np.diff(positives.indptr))
+
+    def scores(rows: NDArray[np.intp]) -> FloatArray:
+        found = users[rows] @ ordered.T
+        return found if hidden is None else np.where(entries(hidden[rows]), np.float32(-np.inf), found)
+
+    hits = which_liked(positives[judged], best_lists(scores, judged, max(cutoffs)))
+    return UserMetrics(judged, list_metrics(hits, np.diff(positives.indptr)[judged], cutoffs))
 
 
-def best_columns(scores: FloatArray, k: int) -> NDArray[np.intp]:
-    """(C, min(k, I)) columns of the highest scores, best first; the leftmost of equal ones comes first."""
-    return np.stack([_best_of(row, k) for row in scores]) if len(scores) else np.zeros((0, k), np.intp)
-
-
-def _best_of(scores: FloatArray, k: int) -> NDArray[np.intp]:
-    k = min(k, len(scores))
-    threshold = np.partition(scores, len(scores) - k)[len(scores) - k]
-    reached = np.flatnonzero(scores >= threshold)
-    return reached[np.argsort(-scores[reached], kind="stable")][:k]
+def _positives(likes: sp.csr_array, excluded: sp.csr_array | None) -> sp.csr_array:
+    """The entries above 0 that are not excluded."""
+    kept = likes.data > 0
+    if excluded is not None:
+        kept &= ~np.isin(entry_places(likes), entry_places(excluded))
+    return likes if kept.all() else keep_entries(likes, kept)
 
 
 def list_metrics(
@@ -106,10 +109,3 @@ def list_metrics(
         values[f"ndcg@{k}"] = (top * discount[: top.shape[1]]).sum(axis=1) / ideal[np.minimum(positives, k)]
         values[f"hr@{k}"] = top.any(axis=1).astype(np.float64)
     return values
-
-
-def entries(matrix: sp.csr_array) -> NDArray[np.bool_]:
-    """Which cells have an entry, explicit zeros included."""
-    mask = np.zeros(matrix.shape, np.bool_)
-    mask[np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices] = True
-    return mask

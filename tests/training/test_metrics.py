@@ -8,7 +8,8 @@ import scipy.sparse as sp
 from sklearn.metrics import ndcg_score
 
 from model.ties import tie_key
-from training.metrics import best_columns, rank_metrics
+from training.metrics import rank_metrics
+from training.ranking import best_columns
 
 IDS = ["a", "b", "c", "d"]
 

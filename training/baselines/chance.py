@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from model.content import FloatArray
 from model.features import Features
 from training.baselines.method import Tried
-from training.protocols.ranking import Scores
+from training.ranking import Scores
 from training.recipes.trained import Job
 
 

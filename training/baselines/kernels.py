@@ -14,7 +14,7 @@ from model.features import Features
 from training.baselines.content import Content, weighted_contents
 from training.baselines.factors import Factors
 from training.baselines.method import Tried
-from training.protocols.ranking import by_factors
+from training.ranking import by_factors
 from training.recipes.closed_form import take_vocabulary
 from training.recipes.trained import Job
 

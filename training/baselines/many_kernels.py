@@ -14,7 +14,7 @@ from model.features import Features
 from training.baselines.factors import Factors, als_factors, damped_factors
 from training.baselines.kernels import FactorSettings, Kernel, content_of, gaussian_kernel, smooth, vocabulary_kernel
 from training.baselines.method import Method, Tried
-from training.protocols.ranking import Ranker, Scores
+from training.ranking import Ranker, Scores
 from training.recipes.trained import Job
 
 RIDGES = (1.0, 2.0, 4.0)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from training.protocols.ranking import Ranker
+from training.ranking import Ranker
 from training.recipes.trained import Job
 
 Tried: TypeAlias = Iterator[tuple[str, Ranker]]

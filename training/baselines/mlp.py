@@ -11,7 +11,7 @@ from model.features import Features
 from training.baselines.content import Content
 from training.baselines.factors import DAMPINGS, Factors, fit_als, of_teacher
 from training.baselines.method import Tried
-from training.protocols.ranking import by_factors
+from training.ranking import by_factors
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job
 

@@ -10,7 +10,7 @@ from model.content import FloatArray
 from model.features import Features
 from training.baselines.content import Content, unit_rows, weighted_contents
 from training.baselines.method import Tried
-from training.protocols.ranking import Ranker, Scores, by_factors
+from training.ranking import Ranker, Scores, by_factors
 from training.recipes.trained import Job
 
 NEIGHBOURS = (10, 30, 100)

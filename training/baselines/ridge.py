@@ -7,7 +7,7 @@ from model.features import Features
 from training.baselines.factors import als_factors, damped_factors, svd_factors
 from training.baselines.kernels import FactorSettings, Kernel, fit_to_factors, gaussian_kernels, linear_kernels, smooth
 from training.baselines.method import Method, Tried
-from training.protocols.ranking import Ranker, Scores
+from training.ranking import Ranker, Scores
 from training.recipes.trained import Job
 
 LINEAR_RIDGES = (1.0, 3.0, 10.0)

@@ -12,10 +12,11 @@ import numpy as np
 from training.baselines.method import Method
 from training.dataset import ColdData
 from training.errors import BadConfig
+from training.metrics import coverage, mean_ndcg, metrics
 from training.progress import Reporter
 from training.protocols.intervals import Interval, Pair, difference
-from training.protocols.ranking import Ranker, Ranking, coverage, metrics, rank
 from training.protocols.trial import Trial
+from training.ranking import Ranker, Ranking, rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def tune(method: Method, trial: Trial) -> Outcome:
     seen = trial.reading(method.reads) if method.reads else trial
     best, setting, chosen, tried = -1.0, "", None, 0
     for label, ranker in method.fit(seen.job):
-        quality = float(metrics(judge(ranker, seen.job.cold))["ndcg@20"].mean())
+        quality = mean_ndcg(judge(ranker, seen.job.cold))
         tried += 1
         if quality > best:
             best, setting, chosen = quality, label, ranker
@@ -94,7 +95,7 @@ def compare(trials: Sequence[Trial], methods: Sequence[Method], reporter: Report
 
 def _tell(method: Method, trial: Trial, reporter: Reporter) -> Outcome:
     outcome = tune(method, trial)
-    value = metrics(outcome.test)["ndcg@20"].mean()
+    value = mean_ndcg(outcome.test)
     reporter.say(f"{method.name}, split {trial.seed}: {value:.4f} ({outcome.setting}; {outcome.seconds:.0f} s)")
     return outcome
 
@@ -105,7 +106,7 @@ def _row(method: Method, outcomes: Sequence[Outcome], first: Sequence[Outcome] |
     return Row(
         name=method.name,
         metrics={key: float(np.mean([values[key].mean() for values in found])) for key in found[0]},
-        by_split=[float(values["ndcg@20"].mean()) for values in found],
+        by_split=[mean_ndcg(outcome.test) for outcome in outcomes],
         validation=float(np.mean([outcome.validation for outcome in outcomes])),
         coverage=float(np.mean([coverage(outcome.test) for outcome in outcomes])),
         tried=max(outcome.tried for outcome in outcomes),

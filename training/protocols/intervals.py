@@ -18,7 +18,8 @@ import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
-from training.protocols.ranking import Ranking, metrics
+from training.metrics import metrics
+from training.ranking import Ranking
 
 ROUNDS = 200
 

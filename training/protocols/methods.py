@@ -10,7 +10,7 @@ from training.baselines.profile import fit_best_match, fit_content_knn, fit_mean
 from training.baselines.ridge import TO_FACTORS, fit_user_ridge
 from training.config import read_numbers
 from training.errors import BadConfig
-from training.protocols.ranking import Ranker, by_factors
+from training.ranking import Ranker, by_factors
 from training.recipes.embed import embed_all
 from training.recipes.paper import PaperNumbers, train_paper
 from training.recipes.thaw import count_settings, train_thaw

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from model.content import FloatArray
 from training.cold_share import SHARES, find_taus
-from training.dataset import ColdData
-from training.metrics import entries
+from training.dataset import ColdData, entries, keep_entries
+from training.metrics import mean_ndcg
 from training.progress import Reporter
-from training.protocols.ranking import Ranking, metrics, rank
 from training.protocols.trial import Trial
+from training.ranking import Ranking, rank
 from training.recipes.embed import embed_all
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
@@ -94,7 +94,7 @@ class _Lists:
             name,
             tau,
             float((ranking.top[:, :20] >= warm_count).mean()),
-            float(metrics(ranking)["ndcg@20"].mean()),
+            mean_ndcg(ranking),
             _part(ranking, slice(0, warm_count)),
             _part(ranking, slice(warm_count, None)),
         )
@@ -111,7 +111,7 @@ class _Lists:
         def scores(rows: NDArray[np.intp]) -> FloatArray:
             return np.where(entries(self._seen[rows]), -np.inf, users[rows] @ items.T).astype(np.float32)
 
-        value = float(metrics(rank(scores, self._job.warm.item_ids, self._held))["ndcg@20"].mean())
+        value = mean_ndcg(rank(scores, self._job.warm.item_ids, self._held))
         return Row("the factors' own warm items", -np.inf, 0.0, value, value, 0.0)
 
     def _rank(self, cold: _Cold, tau: float) -> Ranking:
@@ -142,12 +142,10 @@ def _deviations(users: FloatArray, items: FloatArray) -> FloatArray:
 
 def hold_likes_out(likes: sp.csr_array, random: np.random.Generator) -> tuple[sp.csr_array, sp.csr_array]:
     """Each user's likes in two, about a tenth of them in the second; nobody is left without any in the first."""
-    users = np.repeat(np.arange(likes.shape[0]), np.diff(likes.indptr))
     out = random.random(likes.nnz) < LIKES_HELD_OUT
     first = likes.indptr[:-1][np.diff(likes.indptr) > 0]
     out[first] = False
-    parts = [sp.csr_array((likes.data[mask], (users[mask], likes.indices[mask])), shape=likes.shape) for mask in (~out, out)]
-    return parts[0], parts[1]
+    return keep_entries(likes, ~out), keep_entries(likes, out)
 
 
 def _part(ranking: Ranking, columns: slice) -> float:
@@ -158,7 +156,7 @@ def _part(ranking: Ranking, columns: slice) -> float:
     stop = ranking.likes.shape[1] if columns.stop is None else columns.stop
     inside = (ranking.top >= start) & (ranking.top < stop) & ranking.liked
     people = [ranking.user_ids[row] for row in judged.tolist()]
-    return float(metrics(Ranking(judged, ranking.top[judged], inside[judged], kept[judged], people))["ndcg@20"].mean())
+    return mean_ndcg(Ranking(judged, ranking.top[judged], inside[judged], kept[judged], people))
 
 
 def _averaged(name: str, rows: Sequence[Row]) -> Row:

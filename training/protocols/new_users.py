@@ -15,8 +15,8 @@ from training.protocols.cold_only import judge
 from training.protocols.intervals import Pair
 from training.protocols.methods import of_trained
 from training.protocols.pairs import Cases, Row, compare_pairs
-from training.protocols.ranking import Ranking
 from training.protocols.trial import Trial, keep_few
+from training.ranking import Ranking
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job, Trained

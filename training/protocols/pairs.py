@@ -7,10 +7,11 @@ from typing import TypeAlias
 import numpy as np
 
 from training.errors import NothingLeft
+from training.metrics import mean_ndcg
 from training.progress import Reporter
 from training.protocols.intervals import Interval, Pair, difference
-from training.protocols.ranking import Ranking, metrics
 from training.protocols.trial import Trial
+from training.ranking import Ranking
 
 Cases: TypeAlias = Mapping[tuple[str, str], Pair]
 """By what was ranked, and what it is compared with."""
@@ -37,7 +38,9 @@ def compare_pairs(trials: Sequence[Trial], cases: Callable[[Trial], Cases], repo
         for names, pair in cases(trial).items():
             if len(pair.one.users):
                 found.setdefault(names, []).append(pair)
-                reporter.say(f"split {trial.seed}, {names[0]}: {_ndcg(pair.one):.4f}, {names[1]}: {_ndcg(pair.other):.4f}")
+                reporter.say(
+                    f"split {trial.seed}, {names[0]}: {mean_ndcg(pair.one):.4f}, {names[1]}: {mean_ndcg(pair.other):.4f}"
+                )
     if not found:
         raise NothingLeft("none of the users that are judged likes any of the test items")
     ratio = float(np.mean([trial.ratio for trial in trials]))
@@ -45,13 +48,9 @@ def compare_pairs(trials: Sequence[Trial], cases: Callable[[Trial], Cases], repo
 
 
 def _row(names: tuple[str, str], pairs: Sequence[Pair], ratio: float) -> Row:
-    ours, theirs = (float(np.mean([_ndcg(ranking) for ranking in side])) for side in zip(*map(_sides, pairs), strict=True))
+    ours, theirs = (float(np.mean([mean_ndcg(ranking) for ranking in side])) for side in zip(*map(_sides, pairs), strict=True))
     return Row(names[0], ours, names[1], theirs, difference(pairs, ratio=ratio))
 
 
 def _sides(pair: Pair) -> tuple[Ranking, Ranking]:
     return pair.one, pair.other
-
-
-def _ndcg(ranking: Ranking) -> float:
-    return float(metrics(ranking)["ndcg@20"].mean())

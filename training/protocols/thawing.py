@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from model.content import BoolArray, FloatArray
 from model.fold_in import FoldIn
 from model.thawing import Evidence, Thawing
+from training.dataset import keep_entries
 from training.errors import NothingLeft
+from training.metrics import mean_ndcg
 from training.progress import Reporter
 from training.protocols.intervals import Interval, Pair, difference
-from training.protocols.ranking import Ranking, Scores, metrics, rank
 from training.protocols.trial import Trial
+from training.ranking import Ranking, Scores, rank
 from training.recipes.embed import embed_all
 from training.recipes.fold_in_fit import HeldOut, fit_thawing
 from training.recipes.thaw import train_thaw
@@ -78,8 +80,8 @@ class _Stage:
         chosen = sp.csr_array(likes[:, self.items])
         judges = self._random.random(chosen.nnz) < 0.5
         self._user_ids = trial.test.user_ids
-        self._judged = _where(chosen, judges)
-        self._reserve = _where(chosen, ~judges)
+        self._judged = keep_entries(chosen, judges)
+        self._reserve = keep_entries(chosen, ~judges)
         self._hidden: BoolArray = self._reserve.toarray() > 0
         self._alone = Thawing(_without_content(trial, trained))
         self.cold = self._rank(self._content)
@@ -123,14 +125,8 @@ def _without_content(trial: Trial, trained: Trained) -> dict[str, FloatArray]:
     return fit_thawing(trial.job.warm.likes, fold.readings(fold.base(trained.user_embeddings)), held)
 
 
-def _where(likes: sp.csr_array, kept: NDArray[np.bool_]) -> sp.csr_array:
-    users = np.repeat(np.arange(likes.shape[0]), np.diff(likes.indptr))
-    cells = (users[kept], likes.indices[kept])
-    return sp.csr_array((likes.data[kept], cells), shape=likes.shape)
-
-
 def _mean(rankings: Sequence[Ranking]) -> float:
-    return float(np.mean([metrics(ranking)["ndcg@20"].mean() for ranking in rankings]))
+    return float(np.mean([mean_ndcg(ranking) for ranking in rankings]))
 
 
 def _row(count: int, parts: Sequence[tuple[Ranking, Ranking, Ranking]], ratio: float) -> Row:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.sparse as sp
 
 from model.content import Content
 from model.content_encoder import ContentEncoder
@@ -12,7 +11,7 @@ from model.encoders.spec import EncoderSpec, Kind
 from model.features import Features
 from training.config import ReadingConfig
 from training.data.plain import DataFolder
-from training.dataset import ColdData, WarmData, cold_data, split_data
+from training.dataset import ColdData, WarmData, cold_data, keep_entries, split_data
 from training.errors import NothingLeft
 from training.progress import Reporter
 from training.readings import Reading, choose_attributes
@@ -123,7 +122,7 @@ def keep_few(warm: WarmData, count: int, random: np.random.Generator) -> WarmDat
     users = np.repeat(np.arange(likes.shape[0]), np.diff(likes.indptr))
     order = np.lexsort((random.random(likes.nnz), users))
     place = np.arange(likes.nnz) - likes.indptr[users]  # within the user, in the shuffled order
-    kept = order[place < count]
-    few = sp.csr_array((likes.data[kept], (users[kept], likes.indices[kept])), shape=likes.shape)
-    few.sort_indices()
+    kept = np.zeros(likes.nnz, np.bool_)
+    kept[order[place < count]] = True
+    few = keep_entries(likes, kept)
     return replace(warm, likes=few, seen=few)

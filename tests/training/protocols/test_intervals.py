@@ -7,7 +7,7 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from training.protocols.intervals import Interval, Pair, _drawn_gain, difference, interval
-from training.protocols.ranking import Ranking, rank
+from training.ranking import Ranking, rank
 
 
 def random_ranking(likes: sp.csr_array, random: np.random.Generator, help_liked: float = 0.0) -> Ranking:

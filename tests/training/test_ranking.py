@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import ndcg_score
 
 from model.content import FloatArray
-from training.metrics import rank_metrics
-from training.protocols.ranking import Ranking, coverage, metrics, rank
+from training.metrics import coverage, metrics
+from training.ranking import Ranking, rank
 
 
 def rank_scores(scores: FloatArray, likes: NDArray[np.float32], ids: list[str] | None = None) -> Ranking:
@@ -55,18 +55,6 @@ def test_ndcg_is_another_librarys(k: int) -> None:
     scores, likes = drawn()
 
     assert metrics(rank_scores(scores, likes))[f"ndcg@{k}"].mean() == pytest.approx(ndcg_score(likes, scores, k=k), abs=1e-9)
-
-
-def test_training_and_protocols_measure_the_same() -> None:
-    scores, likes = drawn()
-    ids = [f"item-{at}" for at in range(scores.shape[1])]
-
-    expected = rank_metrics(scores, np.eye(len(ids), dtype=np.float32), ids, sp.csr_array(likes))
-    got = metrics(rank_scores(scores, likes, ids))
-
-    assert set(got) == set(expected.values)
-    for name, values in expected.values.items():
-        np.testing.assert_allclose(got[name], values, atol=1e-12, err_msg=name)
 
 
 def test_ties_see_neither_the_order_of_candidates_nor_of_ids() -> None:
