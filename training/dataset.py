@@ -34,7 +34,7 @@ class WarmData:
     seen: sp.csr_array
     """(U, I) float32, an entry wherever a user met an item: 1 for a positive, 0 for none."""
     is_cold: BoolArray
-    """(I,) all False: carried along so that samplers and losses can make sure of it."""
+    """(I,) whose ids are also those of items that are held out. All False: samplers and losses make sure of it again."""
 
     def __post_init__(self) -> None:
         if self.is_cold.any():
@@ -65,29 +65,38 @@ def split_data(folder: DataFolder, features: Features, labels: Sequence[str]) ->
 
     Raises:
         NothingLeft: no warm item with a positive, or no cold one to judge by.
+        ColdItemInTraining: the id of a warm item is also that of an item that is held out.
     """
-    usable = features.present.any(axis=1)
-    warm = np.flatnonzero((np.array(labels) == "warm") & usable)
-    cold = np.flatnonzero((np.array(labels) == "cold_val") & usable)
-    likes = to_matrix(folder.interactions, warm, positives=True)
+    warm = warm_data(folder, features, labels)
+    cold = cold_data(folder, features, labels, "cold_val", warm.user_ids)
+    if not cold.likes.nnz:
+        count = len(cold.item_ids)
+        raise NothingLeft(f"no user of the warm items likes any of the {count:,} cold_val items: nothing to stop by")
+    return warm, cold
+
+
+def warm_data(folder: DataFolder, features: Features, labels: Sequence[str]) -> WarmData:
+    """
+    The warm items, and the users who like any of them.
+
+    Raises:
+        NothingLeft: none has a positive.
+        ColdItemInTraining: the id of one is also that of an item that is held out.
+    """
+    rows = _rows_of(labels, "warm", features)
+    likes = to_matrix(folder.interactions, rows, positives=True)
     users = np.flatnonzero(np.diff(likes.indptr))
     if not len(users):
-        raise NothingLeft(f"none of the {len(warm):,} warm items has a positive interaction: there is nothing to learn from")
-    seen = to_matrix(folder.interactions, warm, positives=False)
-    ids = [item.item_id for item in folder.items]
-    judged = to_matrix(folder.interactions, cold, positives=True)[users]
-    if not judged.nnz:
-        raise NothingLeft(f"no user of the warm items likes any of the {len(cold):,} cold_val items: nothing to stop by")
-    return (
-        WarmData(
-            item_ids=[ids[row] for row in warm],
-            features=features.take(warm),
-            user_ids=[folder.interactions.user_ids[row] for row in users],
-            likes=likes[users],
-            seen=seen[users],
-            is_cold=np.array(labels)[warm] != "warm",
-        ),
-        ColdData([ids[row] for row in cold], features.take(cold), judged, [folder.interactions.user_ids[row] for row in users]),
+        raise NothingLeft(f"none of the {len(rows):,} warm items has a positive interaction: there is nothing to learn from")
+    ids = [folder.items[row].item_id for row in rows]
+    held_out = {item.item_id for item, label in zip(folder.items, labels, strict=True) if label != "warm"}
+    return WarmData(
+        item_ids=ids,
+        features=features.take(rows),
+        user_ids=[folder.interactions.user_ids[row] for row in users],
+        likes=likes[users],
+        seen=to_matrix(folder.interactions, rows, positives=False)[users],
+        is_cold=np.array([item_id in held_out for item_id in ids], np.bool_),
     )
 
 
@@ -98,11 +107,16 @@ def cold_data(folder: DataFolder, features: Features, labels: Sequence[str], lab
     Args:
         user_ids: the users, in the order of the rows.
     """
-    rows = np.flatnonzero((np.array(labels) == label) & features.present.any(axis=1))
+    rows = _rows_of(labels, label, features)
     row_of = {user_id: row for row, user_id in enumerate(folder.interactions.user_ids)}
     users = np.array([row_of[user_id] for user_id in user_ids], np.intp)
     likes = to_matrix(folder.interactions, rows, positives=True)[users]
     return ColdData([folder.items[row].item_id for row in rows], features.take(rows), likes, user_ids)
+
+
+def _rows_of(labels: Sequence[str], label: str, features: Features) -> NDArray[np.intp]:
+    """The items of one label that have any content."""
+    return np.flatnonzero((np.array(labels) == label) & features.present.any(axis=1))
 
 
 def keep_entries(matrix: sp.csr_array, kept: NDArray[np.bool_]) -> sp.csr_array:

@@ -12,11 +12,12 @@ import pytest
 from model.content_encoder import ContentEncoder
 from model.encoders.lexical import LexicalEncoder
 from model.errors import ColdItemInTraining
+from model.features import Features
 from model.plain.errors import ColumnMissing, FolderMissing, TableUnreadable, TooManyBadRows
 from tests.fakes import draw_jpeg
 from training.config import DataConfig, ReadingConfig, TrainConfig, read_numbers
 from training.data.plain import read_folder
-from training.dataset import WarmData, to_matrix
+from training.dataset import WarmData, split_data, to_matrix
 from training.errors import BadConfig, NothingLeft
 from training.evaluate import EvaluateConfig, evaluate
 from training.features import encode_items, open_cache
@@ -207,6 +208,18 @@ def test_the_sampler_never_draws_a_cold_item_nor_a_liked_one() -> None:
 def test_warm_data_cannot_be_made_with_a_cold_item() -> None:
     with pytest.raises(ColdItemInTraining):
         WarmData([], None, [], None, None, np.array([False, True]))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("label", ["cold_val", "cold_test"])
+def test_a_split_that_holds_an_item_out_under_a_warm_id_is_refused(tmp_path: Path, label: str) -> None:
+    folder = read_folder(write(tmp_path))
+    twice = replace(folder, items=[*folder.items, folder.items[0]])
+    features = Features((np.ones((3, 2), np.float32),), np.ones((3, 1), np.bool_))
+
+    with pytest.raises(ColdItemInTraining) as caught:
+        split_data(twice, features, ["warm", "warm", label])
+
+    assert caught.value.rows == [0]
 
 
 def test_numbers_are_read_by_their_kind() -> None:
