@@ -44,9 +44,14 @@ class Evaluation:
 
     def to_fields(self) -> dict[str, Any]:
         """Plain keys at the top level."""
-        errors = {f"{k}_stderr": float(v.std() / np.sqrt(len(v))) for k, v in self.metrics.values.items()}
         counts = {"users": len(self.metrics.users), "items": self.items, "warm_items": self.warm_items}
-        return {"space": self.space, **self.metrics.means(), **errors, **counts, "unknown_users": self.unknown_users}
+        return {
+            "space": self.space,
+            **self.metrics.means(),
+            **self.metrics.standard_errors(),
+            **counts,
+            "unknown_users": self.unknown_users,
+        }
 
 
 def evaluate(config: EvaluateConfig, reporter: Reporter) -> Evaluation:

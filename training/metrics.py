@@ -33,6 +33,10 @@ class UserMetrics:
         """The mean over users of each metric."""
         return {name: float(values.mean()) for name, values in self.values.items()}
 
+    def standard_errors(self) -> dict[str, float]:
+        """Of the means, as `ndcg@20_stderr`."""
+        return {f"{name}_stderr": float(values.std() / np.sqrt(len(values))) for name, values in self.values.items()}
+
 
 def metrics(ranking: Ranking, cutoffs: Sequence[int] = CUTOFFS) -> dict[str, NDArray[np.float64]]:
     """Recall, NDCG and HR of each judged user, by name, (N,); see `list_metrics`."""

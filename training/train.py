@@ -87,7 +87,7 @@ def train_on(
     _require_finite(trained)
     foreseen = embed_all(trained.mamex, cold.features)
     metrics = rank_metrics(trained.user_embeddings, foreseen, cold.item_ids, cold.likes)
-    errors = {f"{name}_stderr": float(v.std() / np.sqrt(len(v))) for name, v in metrics.values.items() if "ndcg" in name}
+    errors = {name: error for name, error in metrics.standard_errors().items() if "ndcg" in name}
     manifest = Manifest(
         recipe={
             "name": config.recipe,

@@ -75,7 +75,7 @@ def _train(job: Job, content: Content, factors: Factors, dropout: float, decay: 
     for epoch in range(_EPOCHS):
         _epoch(network, optimiser, inputs, targets)
         if epoch % 5 == 4:
-            quality = job.judge(factors.users, regression(job.cold.features))["ndcg@20"]
+            quality = job.ndcg(factors.users, regression(job.cold.features))
             if quality > best:
                 best, kept = quality, copy.deepcopy(network.state_dict())
     network.load_state_dict(kept)

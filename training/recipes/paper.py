@@ -87,7 +87,7 @@ def train_paper(job: Job, numbers: PaperNumbers) -> Trained:
         for epoch in range(numbers.epochs):
             for loss in _epoch(run, job, numbers, sampler, optimiser):
                 advance(1, f"epoch {epoch + 1}, loss {loss:.4f}, best NDCG@20 {stopping.best:.4f}")
-            quality = job.judge(_numpy(run.users), embed_all(run.mamex, job.cold.features))["ndcg@20"]
+            quality = job.ndcg(_numpy(run.users), embed_all(run.mamex, job.cold.features))
             if stopping.note(quality, run):
                 break
     stopping.restore(run)

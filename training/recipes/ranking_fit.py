@@ -158,7 +158,7 @@ class RankingFit:
     def _judge(self, stage: Stage) -> float:
         with stage.judged():
             users = place_users(self._audience.teacher.users, stage.scorer.popularity.item(), self.spread(stage.embed))
-            return self._job.judge(users, stage.embed_cold().numpy())["ndcg@20"]
+            return self._job.ndcg(users, stage.embed_cold().numpy())
 
 
 def learn_ranking(

@@ -37,10 +37,17 @@ class Job:
         """As the network's config holds them."""
         return tuple(ModalityConfig(name, spec.dim, spec.sparse) for name, spec in self.specs.items())
 
-    def judge(self, users: FloatArray, items: FloatArray) -> dict[str, float]:
-        """Mean metrics on the held-out cold items, over users who like any, `JUDGES` at most; selection goes by `ndcg@20`."""
+    def ndcg(self, users: FloatArray, items: FloatArray) -> float:
+        """
+        What selection goes by: mean NDCG@20 on the items held out for validation, over users who like any, `JUDGES` at most.
+
+        Args:
+            users: (U, D), rows as in the warm data.
+            items: (C, D), rows as in the cold data.
+        """
         looked = spread_judges(self.cold.likes, JUDGES)
-        return rank_metrics(users[looked], items, self.cold.item_ids, self.cold.likes[looked]).means()
+        found = rank_metrics(users[looked], items, self.cold.item_ids, self.cold.likes[looked], cutoffs=(20,))
+        return found.means()["ndcg@20"]
 
 
 def spread_judges(likes: sp.csr_array, most: int) -> NDArray[np.intp]:
