@@ -26,7 +26,7 @@ from training.data.plain import read_folder
 from training.errors import BadConfig, NothingLeft
 from training.evaluate import EvaluateConfig, evaluate
 from training.features import encode_items, open_cache
-from training.loop import EarlyStopping
+from training.optimisation import BestWeights
 from training.progress import SilentReporter
 from training.recipes.teacher import fit_teacher
 from training.train import train
@@ -262,16 +262,18 @@ def test_a_teacher_of_few_items_is_padded_with_zeros() -> None:
     assert not teacher.items[:, 4:].any()
 
 
-def test_early_stopping_goes_back_to_the_best_epoch() -> None:
+def test_training_goes_back_to_the_best_epoch() -> None:
     module = torch.nn.Linear(1, 1)
-    stopping = EarlyStopping(patience=2)
-    stops = []
+    best = BestWeights()
+    without_gain = []
     for quality in (0.1, 0.3, 0.2, 0.25):
         torch.nn.init.constant_(module.weight, quality)
-        stops.append(stopping.note(quality, module))
-    stopping.restore(module)
+        best.note(quality, module)
+        without_gain.append(best.epochs_since)
+    best.restore(module)
 
-    assert stops == [False, False, False, True]
+    assert without_gain == [0, 0, 1, 2]
+    assert (best.quality, best.epoch) == (0.3, 2)
     assert module.weight.item() == pytest.approx(0.3)
 
 

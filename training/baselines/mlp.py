@@ -1,7 +1,5 @@
 """One network of as many weights as the mixture, from all content at once to collaborative factors."""
 
-import copy
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -11,6 +9,7 @@ from model.features import Features
 from training.baselines.content import Content
 from training.baselines.factors import DAMPINGS, Factors, fit_als, of_teacher
 from training.baselines.method import Tried
+from training.optimisation import BestWeights, descend
 from training.ranking import by_factors
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job
@@ -71,14 +70,12 @@ def _train(job: Job, content: Content, factors: Factors, dropout: float, decay: 
     )
     regression = _Regression(content, network, size)
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=decay)
-    best, kept = -1.0, network.state_dict()
+    best = BestWeights()
     for epoch in range(_EPOCHS):
         _epoch(network, optimiser, inputs, targets)
         if epoch % 5 == 4:
-            quality = job.ndcg(factors.users, regression(job.cold.features))
-            if quality > best:
-                best, kept = quality, copy.deepcopy(network.state_dict())
-    network.load_state_dict(kept)
+            best.note(job.ndcg(factors.users, regression(job.cold.features)), network)
+    best.restore(network)
     return regression
 
 
@@ -86,6 +83,4 @@ def _epoch(network: nn.Module, optimiser: torch.optim.Optimizer, inputs: Tensor,
     network.train()
     for rows in torch.split(torch.randperm(len(inputs)), _BATCH):
         loss = nn.functional.mse_loss(network(inputs[rows]), targets[rows])
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        descend(loss, optimiser)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from model.content import BoolArray
 from model.losses import refuse_cold
+from training.optimisation import descend
 from training.progress import Step
 from training.recipes.closed_form import ViewFit
 from training.recipes.teacher import Teacher
@@ -169,8 +170,6 @@ def learn(
         if len(embeddings) < 2:  # nothing to rank
             continue
         loss = listwise_loss(scorer(rebuilt, embeddings), liked[:, rows])
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        descend(loss, optimiser)
         total += loss.item()
     return total / len(episodes)

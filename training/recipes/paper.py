@@ -20,7 +20,7 @@ from model.losses import (
 )
 from model.mamex import Mamex, MamexOutput
 from training.errors import BadConfig
-from training.loop import EarlyStopping
+from training.optimisation import BestWeights, descend
 from training.recipes.embed import embed_all
 from training.recipes.fold_in_fit import fit_from_embeddings
 from training.recipes.health import mixture_health
@@ -80,17 +80,17 @@ def train_paper(job: Job, numbers: PaperNumbers) -> Trained:
     views = tuple(ViewConfig(n, (LensConfig(n),), ((0,),) * numbers.experts, numbers.top_k) for n in job.specs)
     config = MamexConfig(job.modalities, views, numbers.width)
     run = _Run(config, len(job.warm.user_ids), numbers.user_spread).to(job.device)
-    stopping = EarlyStopping(numbers.patience)
+    best = BestWeights()
     sampler = PairSampler(job.warm.likes, job.warm.is_cold, job.seed)
     optimiser = torch.optim.Adam(run.parameters(), lr=numbers.rate)
     with job.reporter.step("training", numbers.epochs * -(-len(sampler) // numbers.batch)) as advance:
         for epoch in range(numbers.epochs):
             for loss in _epoch(run, job, numbers, sampler, optimiser):
-                advance(1, f"epoch {epoch + 1}, loss {loss:.4f}, best NDCG@20 {stopping.best:.4f}")
-            quality = job.ndcg(_numpy(run.users), embed_all(run.mamex, job.cold.features))
-            if stopping.note(quality, run):
+                advance(1, f"epoch {epoch + 1}, loss {loss:.4f}, best NDCG@20 {best.quality:.4f}")
+            best.note(job.ndcg(_numpy(run.users), embed_all(run.mamex, job.cold.features)), run)
+            if best.epochs_since >= numbers.patience:
                 break
-    stopping.restore(run)
+    best.restore(run)
     mamex = run.mamex.eval()
     users, items = _numpy(run.users), embed_all(mamex, job.warm.features)
     return Trained(
@@ -99,7 +99,7 @@ def train_paper(job: Job, numbers: PaperNumbers) -> Trained:
         item_embeddings=items,
         prior_user=users.mean(axis=0),
         fold_in=fit_from_embeddings(job.warm.likes, users, items),
-        numbers={**asdict(numbers), "stopped_after": stopping.best_at},
+        numbers={**asdict(numbers), "stopped_after": best.epoch},
         health=mixture_health(mamex, job.warm.features),
     )
 
@@ -116,9 +116,7 @@ def _epoch(run: _Run, job: Job, numbers: PaperNumbers, sampler: PairSampler, opt
         output = run.mamex([value[rows] for value in features], shown)
         pairs = Pairs(run.users[users], at[: len(liked)], at[len(liked) :])
         loss = paper_loss(WarmItems(output, is_cold[rows]), pairs, numbers)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        descend(loss, optimiser)
         yield loss.item()
 
 

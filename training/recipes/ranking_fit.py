@@ -17,7 +17,7 @@ from model.experts import Mixture
 from model.features import Features
 from model.fold_in import place_users
 from model.mamex import Mamex
-from training.loop import EarlyStopping
+from training.optimisation import BestWeights
 from training.progress import Step
 from training.recipes.closed_form import write_expert
 from training.recipes.episodes import Audience, Embed, Episode, FittedView, Scorer, learn
@@ -79,11 +79,11 @@ class RankingFit:
         """Those of the first part, in which each item is held out once."""
 
     def run(self, stage: Stage, advance: Step) -> None:
-        """Trains one stage."""
+        """Trains one stage, all its epochs, and goes back to the best of them."""
         scorer_group = {"params": stage.scorer.parameters(), "lr": self._numbers.scorer_rate}
         optimiser = torch.optim.Adam([*stage.groups, scorer_group], betas=(0.9, 0.99))
         together = nn.ModuleList([stage.module, stage.scorer])
-        stopping = EarlyStopping(patience=stage.epochs)  # every epoch is run
+        best = BestWeights()
         for _ in range(stage.epochs):
             learn(
                 self._episodes,
@@ -94,9 +94,9 @@ class RankingFit:
                 users=self._numbers.users,
                 random=self._random,
             )
-            stopping.note(self._judge(stage), together)
-            advance(1, f"{stage.name}, best NDCG@20 {stopping.best:.4f}")
-        stopping.restore(together)
+            best.note(self._judge(stage), together)
+            advance(1, f"{stage.name}, best NDCG@20 {best.quality:.4f}")
+        best.restore(together)
 
     @torch.no_grad()
     def foresee(self, embed: Embed) -> tuple[NDArray[np.intp], FloatArray]:
