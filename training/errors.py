@@ -6,6 +6,7 @@ ProjectError (model/errors.py)
 │   └── NothingLeft             nothing remains to train on or to rank
 └── TrainingError
     ├── BadConfig               what training was told cannot be
+    ├── NotApplicable           a recipe cannot read what the encoders give
     └── Diverged                training ended in numbers that are none
 """
 
@@ -23,6 +24,10 @@ class TrainingError(ProjectError):
 
 class BadConfig(TrainingError):
     """What training was told cannot be."""
+
+
+class NotApplicable(TrainingError):
+    """A recipe cannot read what the encoders give."""
 
 
 class Diverged(TrainingError):

@@ -15,7 +15,7 @@ from model.encoders.spec import Encoder, Kind
 from model.plain.items import CatalogueItem, read_word
 from training.config import ATTRIBUTES, ReadingConfig
 from training.data.plain import DataFolder
-from training.errors import BadConfig
+from training.errors import BadConfig, NothingLeft
 from training.progress import Reporter
 
 FOLLOWS = 0.5
@@ -52,6 +52,7 @@ def make_readings(
 
     Raises:
         BadConfig: no encoder is left, or attributes are named and none reads them.
+        NothingLeft: attributes alone are to be read, and no item has one.
         EncoderError: an encoder cannot be made.
     """
     names = config.encoder_names()
@@ -60,7 +61,7 @@ def make_readings(
     attributes = choose_attributes(config, folder, labels, reporter) if ATTRIBUTES in names.values() else ()
     read = {modality: name for modality, name in names.items() if name != ATTRIBUTES or attributes}
     if not read:
-        raise BadConfig("only attributes were to be read, and the items have none that can be")
+        raise NothingLeft("only attributes were to be read, and the items have none that can be")
     encoders = {modality: make_encoder(name, device) for modality, name in read.items()}
     fields = {modality: _fields_of(modality, encoder, attributes, config) for modality, encoder in encoders.items()}
     return {modality: Reading(name, encoders[modality], fields[modality]) for modality, name in read.items()}

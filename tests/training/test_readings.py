@@ -12,7 +12,7 @@ from tests.conftest import HASHED
 from training.__main__ import main
 from training.config import DataConfig, ReadingConfig, TrainConfig
 from training.data.plain import read_folder
-from training.errors import BadConfig
+from training.errors import BadConfig, NothingLeft
 from training.progress import ConsoleReporter, SilentReporter
 from training.protocols.run import ProtocolConfig, open_arena
 from training.protocols.trial import Cut, draw_trial
@@ -87,7 +87,7 @@ def test_without_attributes_there_is_no_modality_of_them(demo_folder: Path, tmp_
 def test_attributes_alone_need_an_attribute(demo_folder: Path, tmp_path: Path) -> None:
     encoders = {"*": "none", "attributes": "lexical-attributes"}
 
-    with pytest.raises(BadConfig, match="only attributes"):
+    with pytest.raises(NothingLeft, match="only attributes"):
         read(TrainConfig(DataConfig(demo_folder / "catalogue"), tmp_path / "out", reading=ReadingConfig(encoders=encoders)))
 
 

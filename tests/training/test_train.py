@@ -23,7 +23,7 @@ from tests.conftest import HASHED
 from training.config import DataConfig, ReadingConfig, TrainConfig
 from training.data.demo import write_demo
 from training.data.plain import read_folder
-from training.errors import BadConfig, NothingLeft
+from training.errors import NotApplicable, NothingLeft
 from training.evaluate import EvaluateConfig, evaluate
 from training.features import encode_items, open_cache
 from training.optimisation import BestWeights
@@ -103,7 +103,7 @@ def test_the_papers_recipe_learns(config: TrainConfig, tmp_path: Path) -> None:
 def test_the_paper_refuses_sparse_features(config: TrainConfig) -> None:
     reading = ReadingConfig(encoders={"image": "none", "text": "lexical-words"})
 
-    with pytest.raises(BadConfig, match="lexical"):
+    with pytest.raises(NotApplicable, match="lexical"):
         train(replace(config, recipe="paper", reading=reading), SilentReporter())
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from training.baselines.method import Method
 from training.dataset import ColdData
-from training.errors import BadConfig
+from training.errors import NotApplicable, NothingLeft
 from training.metrics import coverage, mean_ndcg, metrics
 from training.progress import Reporter
 from training.protocols.intervals import Interval, Pair, difference
@@ -77,13 +77,13 @@ def compare(trials: Sequence[Trial], methods: Sequence[Method], reporter: Report
     A method that cannot learn from this data is left out, and it is said why.
 
     Raises:
-        BadConfig: the first cannot.
+        NothingLeft, NotApplicable: the first cannot.
     """
     outcomes: dict[str, list[Outcome]] = {}
     for method in methods:
         try:
             outcomes[method.name] = [_tell(method, trial, reporter) for trial in trials]
-        except BadConfig as error:
+        except (NothingLeft, NotApplicable) as error:
             if method is methods[0]:
                 raise
             reporter.say(f"{method.name} is left out: {error}")

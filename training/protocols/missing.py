@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from model.features import Features, spread_rows
-from training.errors import BadConfig
+from training.errors import NothingLeft
 from training.progress import Reporter
 from training.protocols.cold_only import judge
 from training.protocols.intervals import Pair
@@ -31,7 +31,7 @@ def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
     one, of the test or of all, against imputing the mean. And against gates that do not know what is missing.
 
     Raises:
-        BadConfig: the items have one kind of content alone.
+        NothingLeft: the items have one kind of content alone.
     """
     return compare_pairs(trials, _cases, reporter)
 
@@ -73,13 +73,13 @@ def _kinds(trial: Trial) -> dict[str, tuple[str, ...]]:
     The modalities of each kind of content.
 
     Raises:
-        BadConfig: there is but one kind, and nothing left when it is removed.
+        NothingLeft: there is but one kind, and nothing left when it is removed.
     """
     present = trial.job.warm.features.present
     specs = {name: spec for at, (name, spec) in enumerate(trial.job.specs.items()) if present[:, at].any()}
     kinds = sorted({str(spec.kind) for spec in specs.values()})
     if len(kinds) < 2:
-        raise BadConfig(f"`missing` removes a kind of content, and these items have {' and '.join(kinds) or 'none'} alone")
+        raise NothingLeft(f"`missing` removes a kind of content, and these items have {' and '.join(kinds) or 'none'} alone")
     return {kind: tuple(name for name, spec in specs.items() if str(spec.kind) == kind) for kind in kinds}
 
 

@@ -19,7 +19,7 @@ from model.losses import (
     view_balance_loss,
 )
 from model.mamex import Mamex, MamexOutput
-from training.errors import BadConfig
+from training.errors import BadConfig, NotApplicable
 from training.optimisation import BestWeights, descend
 from training.recipes.embed import embed_all
 from training.recipes.fold_in_fit import fit_from_embeddings
@@ -69,13 +69,13 @@ def train_paper(job: Job, numbers: PaperNumbers) -> Trained:
     Minimises the published loss by Adam over pairs, stopping by cold-validation NDCG@20.
 
     Raises:
-        BadConfig: an encoder's features are sparse.
+        NotApplicable: an encoder's features are sparse.
 
     Source: Mamex (arXiv 2508.08042). Ours in it: modality dropout, which the published method lacks together with any
         treatment of missing modalities.
     """
     if any(spec.sparse for spec in job.specs.values()):
-        raise BadConfig("paper reads dense features: choose encoders without `lexical` for it")
+        raise NotApplicable("paper reads dense features: choose encoders without `lexical` for it")
     torch.manual_seed(job.seed)
     views = tuple(ViewConfig(n, (LensConfig(n),), ((0,),) * numbers.experts, numbers.top_k) for n in job.specs)
     config = MamexConfig(job.modalities, views, numbers.width)

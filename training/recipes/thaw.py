@@ -27,7 +27,7 @@ from model.content import FloatArray
 from model.encoders.spec import EncoderSpec, Kind
 from model.fold_in import FoldIn
 from model.mamex import Mamex
-from training.errors import BadConfig
+from training.errors import NothingLeft
 from training.progress import SilentReporter
 from training.recipes.closed_form import ViewFit, place_lens, rows_with_any, take_vocabulary
 from training.recipes.episodes import Audience, Episode, FittedView, hold_out, leave_out
@@ -101,7 +101,7 @@ def design_network(job: Job, numbers: ThawNumbers) -> MamexConfig:
     its modalities.
 
     Raises:
-        BadConfig: no modality has two warm items to learn from.
+        NothingLeft: no modality has two warm items to learn from.
     """
     views = []
     for name, positions in _readings(job):
@@ -135,7 +135,7 @@ def _readable(job: Job) -> dict[int, EncoderSpec]:
             job.reporter.say(f"{name} is not read: {count} of the warm items have it, and two are needed")
     found = {at: spec for at, spec in enumerate(job.specs.values()) if counts[at] >= 2}
     if not found:
-        raise BadConfig("no modality is present in two warm items: there is nothing to learn from")
+        raise NothingLeft("no modality is present in two warm items: there is nothing to learn from")
     return found
 
 

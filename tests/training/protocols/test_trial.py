@@ -9,13 +9,17 @@ import pytest
 
 from model.features import Features
 from tests.conftest import HASHED
+from training.baselines.chance import fit_chance
+from training.baselines.method import Method, Tried
 from training.config import DataConfig, ReadingConfig
-from training.errors import NothingLeft
+from training.errors import BadConfig, NotApplicable, NothingLeft
 from training.progress import SilentReporter
+from training.protocols.cold_only import compare
 from training.protocols.run import ProtocolConfig, open_arena
 from training.protocols.trial import Arena, Cut, Trial, draw_trial, keep_few
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
+from training.recipes.trained import Job
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +150,20 @@ def test_the_recipe_trains_where_warm_items_have_nothing_that_is_read(arena: Are
 
     assert not trial.job.warm.features.present.all()
     assert trained.health["image"]["load"] == [1.0]
+
+
+@pytest.mark.parametrize(("error", "left_out"), [(NotApplicable, True), (NothingLeft, True), (BadConfig, False)])
+def test_only_a_method_that_cannot_learn_from_the_data_is_left_out(arena: Arena, error: type[Exception], left_out: bool) -> None:
+    """A setting that cannot be stops the comparison."""
+
+    def fail(job: Job) -> Tried:
+        raise error("for this reason")
+        yield
+
+    methods = [Method("random", fit_chance, reads=()), Method("other", fail, reads=())]
+
+    if left_out:
+        assert [row.name for row in compare([draw(arena)], methods, SilentReporter())] == ["random"]
+        return
+    with pytest.raises(error, match="for this reason"):
+        compare([draw(arena)], methods, SilentReporter())
