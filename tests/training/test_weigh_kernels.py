@@ -70,13 +70,13 @@ def test_only_a_gain_beyond_chance_moves_a_weight(
     """A third of the second weight ranks better by so much of the margin, and nothing else does."""
 
     def ndcg(self: Foresight, choice: Choice) -> float:
-        return 0.5 + float(gain * self.margin * (choice == START.scaled(1, 1 / 3)))
+        return 0.5 + float(gain * self.margin * (choice == START.scale_weight(1 / 3, lens=1)))
 
     monkeypatch.setattr(Foresight, "ndcg", ndcg)
 
     choice = weigh_kernels(read(told=1.0), teacher, likes, START, 1, lambda *_: None, sums=False)
 
-    assert choice == (START.scaled(1, 1 / 3) if moves else START)
+    assert choice == (START.scale_weight(1 / 3, lens=1) if moves else START)
 
 
 def test_users_judge_items_that_they_have_not_seen(teacher: Teacher, likes: sp.csr_array) -> None:

@@ -5,7 +5,7 @@ A sum of separately fitted maps is the ceiling of what per-modality closed forms
 kernel is that of a joint one.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -15,13 +15,14 @@ from training.baselines.factors import Factors, als_factors, damped_factors
 from training.baselines.kernels import FactorSettings, Kernel, content_of, gaussian_kernel, smooth, vocabulary_kernel
 from training.baselines.method import Method, Tried
 from training.ranking import Ranker, Scores
+from training.recipes.thaw import FIRST_WEIGHTS
 from training.recipes.trained import Job
 
 RIDGES = (1.0, 2.0, 4.0)
 IMAGE_WEIGHTS = (0.05, 0.25)
 POPULARITIES = (0.0, 0.1, 0.2)
 _STACK_RIDGE = 0.7
-_HAND: Mapping[str, float] = {"title": 0.5, "words": 0.7, "phrases": 0.25, "attributes": 0.5}
+_HAND = {name: weight for name, weight in FIRST_WEIGHTS.items() if name != "image"}
 
 
 def joint(name: str, settings: FactorSettings, reads: tuple[str, ...]) -> Method:

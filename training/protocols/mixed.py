@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from model.content import FloatArray
 from training.cold_share import SHARES, find_taus
-from training.dataset import ColdData, entries, keep_entries
+from training.dataset import ColdData, WarmData, entries, keep_entries
 from training.metrics import mean_ndcg
 from training.progress import Reporter
 from training.protocols.trial import Trial
@@ -57,7 +57,7 @@ def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
 
 
 def _rows(trial: Trial) -> list[Row]:
-    lists = _Lists(trial)
+    lists = _train(trial)
     validation, test = lists.cold(trial.job.cold), lists.cold(trial.test)
     rows = [lists.factors_alone(), lists.row("warm items alone", test, -np.inf), lists.row("tau 0", test, 0.0)]
     for share, tau in zip(SHARES, lists.taus(validation), strict=True):
@@ -73,23 +73,24 @@ class _Cold:
     embeddings: FloatArray
 
 
+@dataclass(frozen=True, slots=True)
 class _Lists:
     """Mixed lists of one split."""
 
-    def __init__(self, trial: Trial) -> None:
-        warm = trial.job.warm
-        kept, self._held = hold_likes_out(warm.likes, np.random.default_rng([trial.seed, 5]))
-        self._job = replace(trial.job, warm=replace(warm, likes=kept))
-        self._seen = _without(warm.seen, self._held)
-        self._trained: Trained = train_thaw(self._job, ThawNumbers())
-        self._deviations = _deviations(self._trained.user_embeddings, self._trained.item_embeddings)
+    warm: WarmData
+    """What was trained on: likes and interactions without those that are held out."""
+    held: sp.csr_array
+    """(U, I): likes that are held out."""
+    trained: Trained
+    deviations: FloatArray
+    """(U, 1): how widely each user's scores of warm items are spread."""
 
     def cold(self, data: ColdData) -> _Cold:
-        return _Cold(data, embed_all(self._trained.mamex, data.features))
+        return _Cold(data, embed_all(self.trained.mamex, data.features))
 
     def row(self, name: str, cold: _Cold, tau: float) -> Row:
         ranking = self._rank(cold, tau)
-        warm_count = self._held.shape[1]
+        warm_count = self.held.shape[1]
         return Row(
             name,
             tau,
@@ -101,29 +102,38 @@ class _Lists:
 
     def taus(self, cold: _Cold) -> list[float]:
         """For each of the shares."""
-        users, items = self._trained.user_embeddings, self._trained.item_embeddings
-        return find_taus(users, replace(self._job.warm, seen=self._seen), items, cold.embeddings)
+        users, items = self.trained.user_embeddings, self.trained.item_embeddings
+        return find_taus(users, self.warm, items, cold.embeddings)
 
     def factors_alone(self) -> Row:
         """The teacher's own list of warm items, without popularity's coordinate."""
-        users, items = self._trained.user_embeddings[:, :-1], self._trained.item_embeddings[:, :-1]
+        users, items = self.trained.user_embeddings[:, :-1], self.trained.item_embeddings[:, :-1]
 
         def scores(rows: NDArray[np.intp]) -> FloatArray:
-            return np.where(entries(self._seen[rows]), -np.inf, users[rows] @ items.T).astype(np.float32)
+            return np.where(entries(self.warm.seen[rows]), -np.inf, users[rows] @ items.T).astype(np.float32)
 
-        value = mean_ndcg(rank(scores, self._job.warm.item_ids, self._held))
+        value = mean_ndcg(rank(scores, self.warm.item_ids, self.held))
         return Row("the factors' own warm items", -np.inf, 0.0, value, value, 0.0)
 
     def _rank(self, cold: _Cold, tau: float) -> Ranking:
-        users, items = self._trained.user_embeddings, self._trained.item_embeddings
+        users, items = self.trained.user_embeddings, self.trained.item_embeddings
 
         def scores(rows: NDArray[np.intp]) -> FloatArray:
-            warm = np.where(entries(self._seen[rows]), -np.inf, users[rows] @ items.T)
-            new = users[rows] @ cold.embeddings.T + tau * self._deviations[rows]
+            warm = np.where(entries(self.warm.seen[rows]), -np.inf, users[rows] @ items.T)
+            new = users[rows] @ cold.embeddings.T + tau * self.deviations[rows]
             return np.concatenate([warm, new], axis=1).astype(np.float32)
 
-        ids = [*self._job.warm.item_ids, *cold.data.item_ids]
-        return rank(scores, ids, sp.csr_array(sp.hstack([self._held, cold.data.likes])))
+        ids = [*self.warm.item_ids, *cold.data.item_ids]
+        return rank(scores, ids, sp.csr_array(sp.hstack([self.held, cold.data.likes])))
+
+
+def _train(trial: Trial) -> _Lists:
+    """Holds likes out, and trains on the others."""
+    warm = trial.job.warm
+    likes, held = hold_likes_out(warm.likes, np.random.default_rng([trial.seed, 5]))
+    trained = train_thaw(replace(trial.job, warm=replace(warm, likes=likes)), ThawNumbers())
+    trained_on = replace(warm, likes=likes, seen=_without(warm.seen, held))
+    return _Lists(trained_on, held, trained, _deviations(trained.user_embeddings, trained.item_embeddings))
 
 
 def _without(seen: sp.csr_array, held: sp.csr_array) -> sp.csr_array:

@@ -126,8 +126,7 @@ class RankingFit:
         """
 
         def weighed(stage: Stage) -> FloatArray:
-            placed = place_users(self._audience.teacher.users, stage.scorer.popularity.item(), self.spread(stage.embed))
-            return placed[:, -1]
+            return self._place_users(stage)[:, -1]
 
         ours = weighed(whole)
         if not np.all(ours):
@@ -142,9 +141,7 @@ class RankingFit:
         Args:
             whole: what users' weight and deviations come from.
         """
-        users = torch.from_numpy(
-            place_users(self._audience.teacher.users, whole.scorer.popularity.item(), self.spread(whole.embed))
-        )
+        users = torch.from_numpy(self._place_users(whole))
         whole_episodes = [episode for episode in self._once if episode.present.all(dim=1).any()]
 
         def weights_without(view: int) -> Tensor:
@@ -157,8 +154,11 @@ class RankingFit:
     @torch.no_grad()
     def _judge(self, stage: Stage) -> float:
         with stage.judged():
-            users = place_users(self._audience.teacher.users, stage.scorer.popularity.item(), self.spread(stage.embed))
-            return self._job.ndcg(users, stage.embed_cold().numpy())
+            return self._job.ndcg(self._place_users(stage), stage.embed_cold().numpy())
+
+    def _place_users(self, stage: Stage) -> FloatArray:
+        """(U, D): the teacher's users, popularity as the stage's scorer weighs it."""
+        return place_users(self._audience.teacher.users, stage.scorer.popularity.item(), self.spread(stage.embed))
 
 
 def learn_ranking(
@@ -178,8 +178,8 @@ def learn_ranking(
         write_view(mamex.mixture(at), view, None)
     cold = [_expert_outputs(mamex, at, job.cold.features) for at in range(len(views))]
     has_view = mamex.views_heard(*job.cold.features.tensors())
-    stages = [_view_stage(mamex.config.views[at], at, audience, cold[at], has_view[:, at], numbers) for at in range(len(views))]
-    heads = [stage.module for stage in stages if isinstance(stage.module, Heads)]
+    found = [_view_stage(view, at, audience, cold[at], has_view[:, at], numbers) for at, view in enumerate(mamex.config.views)]
+    heads, stages = [head for head, _ in found], [stage for _, stage in found]
     gate_epochs = numbers.gate_epochs if len(stages) > 1 else 1
     with job.reporter.step("learning to rank", sum(stage.epochs for stage in stages) + gate_epochs) as advance:
         for stage in stages:
@@ -240,7 +240,10 @@ def write_gate(mamex: Mamex, logits: Tensor, lacking: Lacking) -> None:
         mamex.strengths.copy_(lacking.strengths)
 
 
-def _view_stage(view: ViewConfig, at: int, audience: Audience, cold: Tensor, present: Tensor, numbers: ThawNumbers) -> Stage:
+def _view_stage(
+    view: ViewConfig, at: int, audience: Audience, cold: Tensor, present: Tensor, numbers: ThawNumbers
+) -> tuple[Heads, Stage]:
+    """A view's heads, and how they are learned."""
     teacher = audience.teacher
     own = teacher.items[:, : teacher.items.shape[1] - teacher.beyond]
     head = Heads(len(view.experts), np.append(own.std(axis=0), teacher.popularity.std()).astype(np.float32))
@@ -253,7 +256,7 @@ def _view_stage(view: ViewConfig, at: int, audience: Audience, cold: Tensor, pre
         {"params": [head.corrections], "lr": numbers.head_rate},
         {"params": [head.logits], "lr": numbers.router_rate},
     ]
-    return Stage(
+    stage = Stage(
         view.name,
         head,
         Scorer(),
@@ -263,6 +266,7 @@ def _view_stage(view: ViewConfig, at: int, audience: Audience, cold: Tensor, pre
         numbers.head_epochs,
         partial(head.keeping, numbers.head_share),
     )
+    return head, stage
 
 
 def _gate_stage(fusion: Fusion, views: ViewOutputs, scorer: Scorer, numbers: ThawNumbers, epochs: int) -> Stage:

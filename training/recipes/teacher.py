@@ -45,6 +45,11 @@ class Teacher:
     beyond: int = 0
     """How many of the F, the last ones, were added to the factorisation's (`training.recipes.likeness`)."""
 
+    @property
+    def targets(self) -> FloatArray:
+        """(I, F + 1): what content is taught to foresee of each item, popularity last."""
+        return np.column_stack([self.items, self.popularity])
+
     def with_sums(self, weight: float) -> Self:
         """
         The teacher whose users have something of a plain sum of what they like in them.

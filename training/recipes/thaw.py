@@ -15,7 +15,7 @@ count most where the other is missing.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from types import MappingProxyType
 
 import numpy as np
@@ -28,7 +28,6 @@ from model.encoders.spec import EncoderSpec, Kind
 from model.fold_in import FoldIn
 from model.mamex import Mamex
 from training.errors import NothingLeft
-from training.progress import SilentReporter
 from training.recipes.closed_form import ViewFit, place_lens, rows_with_any, take_vocabulary
 from training.recipes.episodes import Audience, Episode, FittedView, hold_out, leave_out
 from training.recipes.fold_in_fit import HeldOut, fit_thawing
@@ -47,6 +46,8 @@ FIRST_WEIGHTS: Mapping[str, float] = MappingProxyType(
 """How much a modality counts in a view of several before they are weighed; 1 for one that is not named here."""
 TOGETHER = "together"
 """The view that reads all kinds of content at once, of an item what it has."""
+_FEWEST = 2
+"""Warm items that must have a modality for it to be read."""
 
 
 def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
@@ -66,7 +67,7 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
     if numbers.beyond:
         beyond = Beyond(numbers.beyond, numbers.likeness_weight, smoothing=SMOOTHING * choices[0].ridge)
         teacher = add_likeness(teacher, job.warm.likes, kernels[0], placed[0].rows, beyond)
-    targets = np.column_stack([teacher.items, teacher.popularity])
+    targets = teacher.targets
     views = [
         FittedView(ViewFit(seen, targets[items.rows], choice.ridge), items)
         for items, seen, choice in zip(placed, kernels, choices, strict=True)
@@ -103,6 +104,7 @@ def design_network(job: Job, numbers: ThawNumbers) -> MamexConfig:
     Raises:
         NothingLeft: no modality has two warm items to learn from.
     """
+    _tell_of_unread(job)
     views = []
     for name, positions in _readings(job):
         rows = rows_with_any(job.warm.features, positions)
@@ -113,8 +115,7 @@ def design_network(job: Job, numbers: ThawNumbers) -> MamexConfig:
 
 def count_settings(job: Job, numbers: ThawNumbers) -> int:
     """How many settings training tries."""
-    readings = _readings(replace(job, reporter=SilentReporter()))  # training says what it does not read
-    return sum(count_tries(len(reads), numbers.passes, sums=not at) for at, (_, reads) in enumerate(readings))
+    return sum(count_tries(len(reads), numbers.passes, sums=not at) for at, (_, reads) in enumerate(_readings(job)))
 
 
 def _readings(job: Job) -> list[tuple[str, list[int]]]:
@@ -128,15 +129,28 @@ def _readings(job: Job) -> list[tuple[str, list[int]]]:
 
 
 def _readable(job: Job) -> dict[int, EncoderSpec]:
-    """Positions and encoders of the modalities that two warm items have: fewer teach nothing."""
-    counts = [int(has_content(value).sum()) for value in job.warm.features.values]
-    for name, count in zip(job.specs, counts, strict=True):
-        if count < 2:
-            job.reporter.say(f"{name} is not read: {count} of the warm items have it, and two are needed")
-    found = {at: spec for at, spec in enumerate(job.specs.values()) if counts[at] >= 2}
+    """
+    Positions and encoders of the modalities that two warm items have: fewer teach nothing.
+
+    Raises:
+        NothingLeft: there is none.
+    """
+    counts = _count_items(job)
+    found = {at: spec for at, spec in enumerate(job.specs.values()) if counts[at] >= _FEWEST}
     if not found:
         raise NothingLeft("no modality is present in two warm items: there is nothing to learn from")
     return found
+
+
+def _tell_of_unread(job: Job) -> None:
+    for name, count in zip(job.specs, _count_items(job), strict=True):
+        if count < _FEWEST:
+            job.reporter.say(f"{name} is not read: {count} of the warm items have it, and two are needed")
+
+
+def _count_items(job: Job) -> list[int]:
+    """How many warm items have each modality."""
+    return [int(has_content(value).sum()) for value in job.warm.features.values]
 
 
 def _design_lens(job: Job, numbers: ThawNumbers, position: int, rows: NDArray[np.intp]) -> LensConfig:
@@ -210,8 +224,8 @@ def _fit_fold_in(job: Job, teacher: Teacher, learned: Learned) -> dict[str, Floa
         "popularity": np.array([learned.popularity], np.float32),
     }
     readings = FoldIn(users).readings(teacher.users)
-    learnt = np.column_stack([teacher.items, teacher.popularity])[learned.held_out]
-    return {**users, **fit_thawing(job.warm.likes, readings, HeldOut(learned.held_out, learned.foreseen, learnt))}
+    held = HeldOut(learned.held_out, learned.foreseen, teacher.targets[learned.held_out])
+    return {**users, **fit_thawing(job.warm.likes, readings, held)}
 
 
 def _write(mamex: Mamex, views: list[FittedView], learned: Learned) -> None:

@@ -6,9 +6,10 @@ No item that is held out from training is looked at, and what is found holds for
 beforehand that pictures tell little, or that brands tell much.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Self
+from functools import partial
+from typing import Self, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -24,8 +25,6 @@ from training.recipes.thaw_numbers import STEPS
 from training.recipes.trained import spread_judges
 from training.recipes.view_kernels import ViewItems, ViewKernels, make_folds
 
-RIDGE, SUMS = -1, -2
-"""Places in a choice beside those of its weights."""
 _MARGIN = 0.1
 """NDCG@20 that a setting must be better by, times the root of the number of items: less is chance."""
 _USERS = 1500
@@ -43,19 +42,27 @@ class Choice:
     sums: float
     """As `Teacher.with_sums` takes it."""
 
-    def scaled(self, place: int, factor: float) -> Self:
-        """One of the weights multiplied, or what stands at `RIDGE` or `SUMS`."""
-        if place == RIDGE:
-            return replace(self, ridge=self.ridge * factor)
-        if place == SUMS:
-            return replace(self, sums=self.sums * factor)
-        weights = (weight * factor if at == place else weight for at, weight in enumerate(self.weights))
+    def scale_weight(self, factor: float, *, lens: int) -> Self:
+        """One lens's weight multiplied."""
+        weights = (weight * factor if at == lens else weight for at, weight in enumerate(self.weights))
         return replace(self, weights=tuple(weights))
+
+    def scale_ridge(self, factor: float) -> Self:
+        """The ridge multiplied."""
+        return replace(self, ridge=self.ridge * factor)
+
+    def scale_sums(self, factor: float) -> Self:
+        """The sums multiplied."""
+        return replace(self, sums=self.sums * factor)
+
+
+Scale: TypeAlias = Callable[[Choice, float], Choice]
+"""One number of a choice multiplied by a factor."""
 
 
 def count_tries(lenses: int, passes: int, *, sums: bool) -> int:
     """How many settings are tried for a view."""
-    return 1 + 2 * passes * len(_places(lenses, sums)) if passes else 0
+    return 1 + 2 * passes * len(_scales(lenses, sums)) if passes else 0
 
 
 def weigh_kernels(
@@ -77,17 +84,18 @@ def weigh_kernels(
     best, top = start, foresight.ndcg(start)
     advance(1)
     for step in STEPS[:passes]:
-        for place in _places(len(start.weights), sums):
-            for tried in [best.scaled(place, step), best.scaled(place, 1 / step)]:
+        for scale in _scales(len(start.weights), sums):
+            for tried in [scale(best, step), scale(best, 1 / step)]:
                 found = foresight.ndcg(tried)
                 best, top = (tried, found) if found > top + foresight.margin else (best, top)
                 advance(1, f"{items.name}, NDCG@20 {top:.4f}")
     return best
 
 
-def _places(lenses: int, sums: bool) -> Sequence[int]:
-    """What is moved: where there is one lens, its ridge says as much as its weight."""
-    return [*(range(lenses) if lenses > 1 else []), RIDGE, *([SUMS] if sums else [])]
+def _scales(lenses: int, sums: bool) -> list[Scale]:
+    """What is moved, in turn: where there is one lens, its ridge says as much as its weight."""
+    weights = [partial(Choice.scale_weight, lens=lens) for lens in range(lenses)] if lenses > 1 else []
+    return [*weights, Choice.scale_ridge, *([Choice.scale_sums] if sums else [])]
 
 
 class Foresight:
@@ -97,7 +105,7 @@ class Foresight:
         rows = items.rows[items.landmarks]
         self.margin = _MARGIN / np.sqrt(len(rows))
         self._kernels = ViewKernels(items.mixture, items.encodings, items.landmarks).whole(items.landmarks)
-        self._targets = np.column_stack([teacher.items, teacher.popularity])[rows]
+        self._targets = teacher.targets[rows]
         self._teacher = teacher
         self._folds = list(_hold_out(teacher, sp.csr_array(likes[:, rows]), teacher.projection[rows]))
 
