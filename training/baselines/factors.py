@@ -45,7 +45,7 @@ def als_factors(likes: sp.csr_array) -> Iterator[tuple[str, Factors]]:
         yield f"confidence {confidence}, regularisation {regularisation}", fit_als(likes, confidence, regularisation)
 
 
-def fit_als(likes: sp.csr_array, confidence: float, regularisation: float, *, factors: int = WIDTH, seed: int = 0) -> Factors:
+def fit_als(likes: sp.csr_array, confidence: float, regularisation: float) -> Factors:
     """
     Weighted least squares on the whole matrix, likes weighing 1 + confidence and everything else 1.
 
@@ -53,7 +53,7 @@ def fit_als(likes: sp.csr_array, confidence: float, regularisation: float, *, fa
     """
     forward = sp.csr_array(likes)
     back = sp.csr_array(likes.T)
-    items = 0.1 * np.random.default_rng(seed).standard_normal((likes.shape[1], factors)).astype(np.float32)
+    items = 0.1 * np.random.default_rng(0).standard_normal((likes.shape[1], WIDTH)).astype(np.float32)
     for _ in range(_ROUNDS):
         users = _solve_rows(forward, items, confidence, regularisation)
         items = _solve_rows(back, users, confidence, regularisation)

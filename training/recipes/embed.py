@@ -8,6 +8,8 @@ from model.content import FloatArray
 from model.features import Features
 from model.mamex import Mamex
 
+_CHUNK = 1024
+
 
 def readable_rows(mamex: Mamex, features: Features) -> NDArray[np.intp]:
     """Rows of the items of which some view can read anything."""
@@ -16,14 +18,14 @@ def readable_rows(mamex: Mamex, features: Features) -> NDArray[np.intp]:
 
 
 @torch.inference_mode()
-def embed_all(mamex: Mamex, features: Features, chunk: int = 1024) -> FloatArray:
+def embed_all(mamex: Mamex, features: Features) -> FloatArray:
     """(I, D) embeddings, with dropout off; zeros for an item of which the network can read nothing."""
     training, device = mamex.training, next(mamex.parameters()).device
     mamex.eval()
     embeddings = np.zeros((len(features), mamex.config.width), np.float32)
     rows = readable_rows(mamex, features)
-    for at in range(0, len(rows), chunk):
-        some = rows[at : at + chunk]
+    for at in range(0, len(rows), _CHUNK):
+        some = rows[at : at + _CHUNK]
         embeddings[some] = mamex(*features.take(some).tensors(device)).embedding.cpu().numpy()
     mamex.train(training)
     return embeddings

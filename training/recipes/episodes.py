@@ -23,6 +23,9 @@ from training.recipes.closed_form import ViewFit
 from training.recipes.teacher import Teacher
 from training.recipes.view_kernels import ViewItems, make_folds
 
+_DAMPING = 0.7
+"""The power of a user's number of likes that the listwise loss divides by."""
+
 
 @dataclass(frozen=True, slots=True)
 class FittedView:
@@ -113,11 +116,11 @@ class Audience:
         return torch.from_numpy(rebuilt), torch.from_numpy(liked)
 
 
-def listwise_loss(scores: Tensor, liked: Tensor, *, damping: float = 0.7) -> Tensor:
+def listwise_loss(scores: Tensor, liked: Tensor) -> Tensor:
     """
     Softmax cross-entropy of each user's likes among all items of the episode.
 
-    A user of n likes weighs n^(1 - damping): more than one of few, less than n times as much.
+    A user of n likes weighs n^(1 - _DAMPING): more than one of few, less than n times as much.
 
     Args:
         scores: (P, H).
@@ -125,7 +128,7 @@ def listwise_loss(scores: Tensor, liked: Tensor, *, damping: float = 0.7) -> Ten
     """
     counts = liked.sum(dim=1)
     some = counts > 0
-    losses = -(liked * scores.log_softmax(dim=1)).sum(dim=1)[some] / counts[some] ** damping
+    losses = -(liked * scores.log_softmax(dim=1)).sum(dim=1)[some] / counts[some] ** _DAMPING
     return losses.mean() if len(losses) else scores.sum() * 0.0
 
 

@@ -126,13 +126,16 @@ def test_als_solves_its_users_exactly(drawn: Job) -> None:
 
 
 def test_als_ends_with_items_that_fit_its_users(drawn: Job) -> None:
-    factors = fit_als(drawn.warm.likes, 4.0, 2.0, factors=5)
+    factors = fit_als(drawn.warm.likes, 4.0, 2.0)
     liked = drawn.warm.likes.toarray().astype(np.float64)
     users = factors.users.astype(np.float64)
     weights = [users.T * (1 + 4.0 * column) for column in liked.T]
 
     items = np.stack(
-        [np.linalg.solve(w @ users + 2.0 * np.eye(5), w @ column) for w, column in zip(weights, liked.T, strict=True)]
+        [
+            np.linalg.solve(w @ users + 2.0 * np.eye(users.shape[1]), w @ column)
+            for w, column in zip(weights, liked.T, strict=True)
+        ]
     )
 
     np.testing.assert_allclose(factors.items, items - items.mean(axis=0), atol=1e-3)
