@@ -21,7 +21,7 @@ _JITTER = 1e-6
 _RARITY = 0.25
 """The power of the inverse document frequency in a term's weight."""
 _SMALLEST_REST = 1e-6
-"""Of an item's own share in what is said of it, what is left to the others."""
+"""Lower bound of 1 - leverage, so that an item that determines its own prediction does not divide by zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,10 @@ class ViewFit:
         return np.concatenate(parts)
 
     def _gains(self, inverse: NDArray[np.float64]) -> Iterator[tuple[slice, list[FloatArray], NDArray[np.float64]]]:
-        """Places, one kernel (C, L) a lens, and how much each of these items moves each coefficient (C, L)."""
+        """
+        For each chunk of C items: their places, one kernel (C, L) a lens, and the rows (C, L) by which the coefficients grow with
+        an item's target: the total kernel times the inverse, or, where every item is a landmark, the inverse's own rows.
+        """
         if not self._exact:
             for part, found in self._kernels.chunks(np.arange(len(self._targets))):
                 yield part, found, add(found).astype(np.float64) @ inverse
@@ -150,9 +153,10 @@ def write_expert(
     mixture: Mixture, at: int, encoding: Encoding, landmarks: NDArray[np.intp], coefficients: NDArray[np.float64]
 ) -> None:
     """
-    Makes coefficients of landmarks one expert's weights: a landmark keeps its own, an inner product gets their sum.
+    Writes ridge coefficients into an expert.
 
-    A landmark that the expert's lens can see nothing of has none.
+    Behind a `LandmarkLens` they are its weights; behind a linear lens the weights are `X' coefficients`, X the landmarks'
+    features as the lens shows them. A landmark that lacks the lens's modality counts as 0.
 
     Args:
         at: the expert, and the lens that it reads.

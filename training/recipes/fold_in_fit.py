@@ -37,11 +37,16 @@ class HeldOut:
 
 def fit_thawing(likes: sp.csr_array, readings: FloatArray, held: HeldOut) -> dict[str, FloatArray]:
     """
-    How content errs, and what an audience's taste tells of it.
+    Estimates the arrays of `model.thawing` from held-out warm items: a ridge regression from predicted embedding to audience
+    mean, and the generalised eigenbasis in which W is the identity and C_rr diagonal.
+
+    W is taken `CAUTION` times as large as it is measured, and C_rr is the covariance of the regression's residuals less what
+    of it is chance: W times the mean of 1 / n over the audiences of n people.
 
     Args:
         likes: (U, I).
-        readings: (U, F) of the users.
+        readings: (U, F) of the users: `FoldIn.readings`.
+        held: what content predicted of each item, and what its likes made of it.
 
     Raises:
         Diverged: training left numbers that are none.
@@ -83,10 +88,12 @@ def _regress(inputs: NDArray[np.floating], outputs: NDArray[np.floating]) -> tup
 
 def fit_from_embeddings(likes: sp.csr_array, users: FloatArray, items: FloatArray) -> dict[str, FloatArray]:
     """
-    The same for a recipe that learned users and items freely: by ridge regressions between the two.
+    The arrays of `model.fold_in` and `model.thawing` for a recipe that learned users and items freely.
 
-    One event moves a user as far as one of an average user's. Items are foreseen by the content that they were
-    trained on, which makes content look surer than it is.
+    A ridge regression from the mean embedding of what a user likes to the user, less the prior, divided by the mean number of
+    likes of a user, is the step of one event. Content's error cannot be measured, since the items' embeddings are those that
+    content gives: its place is taken by what a regression from the mean of an item's audience to its embedding says.
+    Training saw these items, which makes content look surer than it is.
 
     Args:
         users, items: (U, D) and (I, D) trained embeddings.
@@ -110,14 +117,14 @@ def fit_from_embeddings(likes: sp.csr_array, users: FloatArray, items: FloatArra
 
 
 def _where_likes_put(likes: sp.csr_array, users: FloatArray, items: FloatArray) -> FloatArray:
-    """(I, D): items where the mean of those who like them foretells them."""
+    """(I, D): what a ridge regression from the mean embedding of those who like an item to the item's own predicts."""
     counts = np.asarray(likes.sum(axis=0), np.float32).reshape(-1, 1)
     offset, slopes = _regress((likes.T @ users) / np.maximum(counts, 1), items)
     return np.asarray(offset + (likes.T @ users) / np.maximum(counts, 1) @ slopes, np.float32)
 
 
 def _ridge(inputs: NDArray[np.floating], outputs: NDArray[np.floating], shrinkage: float) -> NDArray[np.float64]:
-    """Slopes, shrunk by a share of the inputs' mean square."""
+    """(D, F) slopes of a ridge regression without offset; the ridge is a share of the Gram matrix's mean diagonal."""
     gram = inputs.T.astype(np.float64) @ inputs
     gram[np.diag_indices_from(gram)] += shrinkage * np.trace(gram) / len(gram) + 1e-9
     slopes: NDArray[np.float64] = np.linalg.solve(gram, inputs.T @ outputs)
@@ -125,7 +132,7 @@ def _ridge(inputs: NDArray[np.floating], outputs: NDArray[np.floating], shrinkag
 
 
 def _within(likes: sp.csr_array, tastes: FloatArray, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(F, F): the covariance of taste within an audience, pooled over all likes."""
+    """(F, F) W: the covariance of tastes around their audience's mean, pooled over all likes; a floor keeps it invertible."""
     tastes = tastes.astype(np.float64)  # rounding less finely is more than what little some directions have
     deeds = np.asarray(likes.sum(axis=1), np.float64).ravel()
     around = (tastes * deeds[:, None]).T @ tastes

@@ -14,7 +14,7 @@ from training.recipes.heads import Heads
 _LEAST_STRENGTH = 0.1
 _LEAST_WEIGHT = 1e-3
 _SHARED = 1e-6
-"""Of the largest view, that views which say the same share their weight."""
+"""Ridge of the least squares beside its largest diagonal entry, so that views which say the same share their weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +119,13 @@ class ViewOutputs:
 
 def measure_weights(batches: Iterable[tuple[Tensor, Tensor]], users: Tensor) -> Tensor:
     """
-    What views must be multiplied by that their sum comes nearest to something, in users' scores of items.
+    Non-negative least squares: w >= 0 minimising the sum over items i of `|U (sum_v w_v x_iv - y_i)|^2`, the error in
+    users' scores.
 
     Args:
-        batches: of items: what each view says of them (H, V, D), zeros where it says nothing, and what is to be come
-            near to (H, D); distances are to each batch's mean.
-        users: (U, D).
+        batches: of items: x (H, V, D), each view's embeddings, zeros where it has none, and y (H, D), what is to be
+            approximated; both are centred within the batch.
+        users: (U, D), the matrix U.
 
     Returns:
         (V,), none negative; zeros where no view says anything, or none of it is a number.

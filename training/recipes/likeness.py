@@ -58,7 +58,11 @@ def add_likeness(teacher: Teacher, likes: sp.csr_array, kernels: ViewKernels, ro
 
 
 def _smooth(likes: sp.csr_array, own: FloatArray, kernels: ViewKernels, beyond: Beyond) -> FloatArray:
-    """(N, directions): the strongest directions of what is foreseen outside the teacher's users, spread over the items."""
+    """
+    (N, directions): the leading eigenvectors of `S (R'R - P) S`, carried from the landmarks to all items by K (K + ridge)^-1.
+
+    R are the likes of the landmarks, S their smoother, and P the part of R'R that a regression on the teacher's users explains.
+    """
     known = add(kernels.whole(kernels.landmarks)).astype(np.float64)
     ridged = known + beyond.smoothing * np.eye(len(known))
     smoother = solve_positive(ridged.copy(), known)

@@ -13,10 +13,10 @@ from model.content import FloatArray
 from model.score_deviations import score_deviations
 
 _LEAST = 1e-3
-"""Of a singular value, beside the largest one."""
+"""Singular values below this share of the largest one are left out."""
 _NOTHING = 1e-12
 _ROUNDING = 1e-6
-"""Of the most widely spread user's scores."""
+"""Users whose scores are spread less than this share of the most widely spread user's count as having none."""
 
 
 @dataclass(frozen=True, slots=True)
