@@ -208,7 +208,11 @@ async def test_training_again_with_nothing_new_forgets_nobody(
         await post(client, [{"item_id": item.item_id, "title": item.title} for item in items], [])
         first = write(settings, tmp_path / "1")
         config = TrainConfig(
-            tmp_path / "1", tmp_path / "next", encoders=HASHED, cache=tmp_path / "cache", device="cpu", numbers={"width": "16"}
+            DataConfig(tmp_path / "1", cache=tmp_path / "cache"),
+            tmp_path / "next",
+            reading=ReadingConfig(encoders=HASHED),
+            device="cpu",
+            numbers={"width": "16"},
         )
         train(config, SilentReporter())
         write(Settings(**{**dict(settings), "checkpoint": tmp_path / "next"}), tmp_path / "2")
