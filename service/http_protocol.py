@@ -4,6 +4,7 @@ import asyncio
 from http import HTTPStatus
 from typing import Any
 
+import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -39,7 +40,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._idle_bytes += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._feed(data)
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+            return
         if self._idle_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
             self._refuse()
 
@@ -50,11 +56,31 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._stop_waiting()
         self._idle_bytes = 0
-        super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
 
     def on_body(self, body: bytes) -> None:
         self._idle_bytes = 0
         super().on_body(body)
+
+    def _feed(self, data: bytes) -> None:
+        """
+        Parses what came. A wish for another protocol is passed over, and the request is one like any other.
+
+        The parser ends at such a head, and what follows would be lost, or taken for another request: it starts again on
+        the same head without the wish.
+        """
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as wish:
+            head = [self.parser.get_method() + b" " + self.url + b" HTTP/1.1"]
+            head += [name + b": " + value for name, value in self.headers if name not in (b"upgrade", b"connection")]
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.feed_data(b"\r\n".join(head) + b"\r\n\r\n" + data[wish.args[0] :])
 
     def _expect_head(self) -> None:
         if self._timer is None:

@@ -79,3 +79,25 @@ def test_long_bodies_and_many_requests_on_a_connection_pass(port: int) -> None:
             assert client.post("/", content=b"x" * size).text == str(size)
         pieces = (b"x" * 100 for _ in range(2000))
         assert client.post("/", content=pieces).text == "200000"
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "websocket", "something"])
+@pytest.mark.parametrize("pause", [0.0, 0.1])
+def test_a_wish_for_another_protocol_is_passed_over(port: int, protocol: str, pause: float) -> None:
+    """Some clients send it with everything: the body is the body, and no request of its own."""
+    head = f"POST / HTTP/1.1\r\nhost: here\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: {protocol}\r\n"
+    body = b"GET / HTTP/1.1\r\nhost: here\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + (b"" if pause else body))
+        time.sleep(pause)
+        connection.sendall(body if pause else b"")
+        time.sleep(0.2)
+        connection.sendall(b"POST / HTTP/1.1\r\nhost: here\r\nconnection: close\r\ncontent-length: 3\r\n\r\nabc")
+        answer = b""
+        while data := connection.recv(65_536):
+            answer += data
+
+    assert answer.count(b"HTTP/1.1 200 OK") == answer.count(b"HTTP/1.1 ") == 2
+    bodies = [part.split(b"\r\n\r\n")[1] for part in answer.split(b"HTTP/1.1 200 OK")[1:]]
+    assert str(len(body)).encode() in bodies[0]
+    assert b"3" in bodies[1]
