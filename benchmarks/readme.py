@@ -3,7 +3,8 @@ What a program can write of the documents: the settings table, and the answers t
 
     python -m benchmarks.readme [--url http://127.0.0.1:8000]
 
-Writes the settings table, and, with the URL of a running demo, the answers.
+Writes the settings table, and, with the URL of a running demo, README's answers. docs/api.md posts the same item: it shows
+a part of the same answer.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from service.settings import PREFIX, Settings
 
 README = Path(__file__).parent.parent / "README.md"
 OPERATIONS = README.parent / "docs" / "operations.md"
+API = README.parent / "docs" / "api.md"
 DEMO_URL = "http://127.0.0.1:8000"
 
 
@@ -70,6 +72,14 @@ def write_answers(text: str, url: str) -> str:
     return text
 
 
+def copy_answer(api: str, readme: str) -> str:
+    """The text of docs/api.md with what README's answer says of the members that are shown there."""
+    shown = json.loads(find_code(find_block(api, "ingest"), "json"))
+    answer = json.loads(find_code(find_block(readme, "ingest"), "json"))
+    members = ",\n".join(f" {json.dumps(name)}: {json.dumps(answer[name])}" for name in shown)
+    return replace_block(api, "ingest", f"```json\n{{\n{members}\n}}\n```\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", help="a demo that runs")
@@ -78,6 +88,7 @@ def main() -> None:
     OPERATIONS.write_text(operations, encoding="utf-8")
     if options.url:
         README.write_text(write_answers(README.read_text(encoding="utf-8"), options.url), encoding="utf-8")
+    API.write_text(copy_answer(API.read_text(encoding="utf-8"), README.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

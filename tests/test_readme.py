@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.readme import OPERATIONS, README, find_block, find_code, render_settings, run_curl
+from benchmarks.readme import API, OPERATIONS, README, copy_answer, find_block, find_code, render_settings, run_curl
 from tests.processes import free_port
 
 TEXT = README.read_text(encoding="utf-8")
@@ -25,6 +25,12 @@ def run(command: list[str], folder: Path, **environment: str) -> "subprocess.Com
 
 def test_the_settings_table_is_the_settings() -> None:
     assert find_block(OPERATIONS.read_text(encoding="utf-8"), "settings").strip() == render_settings()
+
+
+def test_the_tour_of_the_api_shows_the_same_answer_for_the_same_item() -> None:
+    shown = API.read_text(encoding="utf-8")
+
+    assert copy_answer(shown, TEXT) == shown
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"(?:^|`)make ([\w-]+)", TEXT, re.MULTILINE))))
