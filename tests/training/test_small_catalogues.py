@@ -18,9 +18,10 @@ from training.config import DataConfig, ReadingConfig, TrainConfig
 from training.errors import Diverged, NothingLeft
 from training.evaluate import EvaluateConfig, evaluate
 from training.progress import SilentReporter
-from training.recipes.fold_in_fit import HeldOut, fit_thawing
+from training.recipes.audiences import Tellers
 from training.recipes.heads import Heads
 from training.recipes.teacher import fit_teacher
+from training.recipes.thawing_fit import HeldOut, Origin, fit_thawing
 from training.train import train
 
 PAPER = {"image": "hash-image:32", "text": "hash-text:48"}
@@ -150,9 +151,10 @@ def test_two_users_of_wide_embeddings_thaw_items(seed: int) -> None:
     random = np.random.default_rng(seed)
     likes = sp.csr_array((random.random((3, 100)) < 0.5).astype(np.float32))
     teacher = fit_teacher(likes, factors=127, damping=0.3, restore=0.0)
-    learned = np.column_stack([teacher.items, teacher.popularity])
+    readings = Tellers(teacher.users, teacher.projection, np.ones(3))
+    held = HeldOut(np.arange(100), np.float32(0.5) * teacher.targets, teacher.targets)
 
-    found = fit_thawing(likes, teacher.users, HeldOut(np.arange(100), np.float32(0.5) * learned, learned))
+    found = fit_thawing(likes, readings, held, teacher.origin)
 
     assert all(np.isfinite(values).all() for values in found.values())
 
@@ -195,9 +197,9 @@ def test_half_an_emoji_is_read_as_a_question_mark(tmp_path: Path) -> None:
 def test_fewer_items_than_folds_are_each_held_out_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[HeldOut] = []
 
-    def spy(likes: sp.csr_array, readings: np.ndarray, found: HeldOut) -> dict[str, np.ndarray]:
+    def spy(likes: sp.csr_array, readings: Tellers, found: HeldOut, origin: Origin) -> dict[str, np.ndarray]:
         held.append(found)
-        return fit_thawing(likes, readings, found)
+        return fit_thawing(likes, readings, found, origin)
 
     monkeypatch.setattr("training.recipes.thaw.fit_thawing", spy)
     run(write(tmp_path / "data", items=6, users=12, image=every, words=every), "thaw", width="8")

@@ -23,9 +23,10 @@ from training.protocols.intervals import Interval, Pair, difference
 from training.protocols.trial import Trial
 from training.ranking import Ranking, Scores, rank
 from training.recipes.embed import embed_all
-from training.recipes.fold_in_fit import HeldOut, fit_thawing
+from training.recipes.fold_in_fit import read_users
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
+from training.recipes.thawing_fit import HeldOut, fit_thawing
 from training.recipes.trained import Trained
 
 COUNTS = (1, 2, 5, 10, 20, 50)
@@ -122,7 +123,7 @@ def _without_content(trial: Trial, trained: Trained) -> dict[str, FloatArray]:
     nothing = np.zeros_like(learned)
     nothing[:, -1] = learned[:, -1]
     held = HeldOut(np.arange(len(learned)), nothing, learned)
-    return fit_thawing(trial.job.warm.likes, fold.readings(fold.base(trained.user_embeddings)), held)
+    return fit_thawing(trial.job.warm.likes, read_users(fold, fold.base(trained.user_embeddings), learned), held)
 
 
 def _mean(rankings: Sequence[Ranking]) -> float:

@@ -132,6 +132,8 @@ def _join(teacher: Teacher, likes: sp.csr_array, items: FloatArray, step: FloatA
         items=np.column_stack([teacher.items, size * (items - centre)]).astype(np.float32),
         projection=np.column_stack([teacher.projection, added]).astype(np.float32),
         beyond=items.shape[1],
+        gain=np.concatenate([teacher.gain, np.ones(items.shape[1], np.float32)]),
+        scales=np.column_stack([teacher.scales, np.full(items.shape, size / likes.shape[0], np.float32)]),
         closed_form={
             **form,
             "centre": np.concatenate([form["centre"], size * centre]).astype(np.float32),

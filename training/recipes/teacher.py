@@ -11,6 +11,8 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from model.content import FloatArray
 from model.score_deviations import score_deviations
+from training.recipes.audiences import Tellers
+from training.recipes.thawing_fit import Origin
 
 _LEAST = 1e-3
 """Singular values below this share of the largest one are left out."""
@@ -42,6 +44,10 @@ class Teacher:
     """What `model.fold_in` needs to do the same from embeddings: `centre`, `step`, `rarity`."""
     energy: FloatArray
     """(F,): squared singular values, in such units that users times it have scores as widely spread as users have."""
+    gain: FloatArray
+    """(F,): what `with_sums` multiplied each coordinate of the users by."""
+    scales: FloatArray
+    """(I, F): an item is these times the sum of the users who like it, prior and gain apart, less the centre."""
     beyond: int = 0
     """How many of the F, the last ones, were added to the factorisation's (`training.recipes.likeness`)."""
 
@@ -64,6 +70,7 @@ class Teacher:
         step = self.closed_form["step"] * gain
         return replace(
             self,
+            gain=self.gain * gain,
             users=self.add_sums(self.users, weight),
             projection=self.projection * gain,
             closed_form={**self.closed_form, "step": step},
@@ -72,6 +79,12 @@ class Teacher:
     def add_sums(self, users: FloatArray, weight: float) -> FloatArray:
         """(U, F) users of this teacher, made of other likes, perhaps, to those of `with_sums`."""
         return np.asarray((users - self.prior) * self._gain(weight) + self.prior, np.float32)
+
+    @property
+    def origin(self) -> Origin:
+        """How the items came of the users who like them; beyond the factorisation's factors, nearly so."""
+        users = (self.users - self.prior) / self.gain
+        return Origin(Tellers(users, self.projection / self.gain, np.ones(len(users))), self.scales)
 
     def _gain(self, weight: float) -> FloatArray:
         return np.asarray(1 + weight * self.energy, np.float32)
@@ -112,6 +125,8 @@ def fit_teacher(likes: sp.csr_array, *, factors: int, damping: float, restore: f
             "rarity": np.array([restore + damping], np.float32),
         },
         energy=pad(_even_energy(left, items, sizes**2)[None], factors)[0],
+        gain=np.ones(factors, np.float32),
+        scales=np.tile((popularity[:, None] ** (restore - damping) / scale**2).astype(np.float32), (1, factors)),
     )
 
 

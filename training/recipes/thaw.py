@@ -28,14 +28,15 @@ from model.encoders.spec import EncoderSpec, Kind
 from model.fold_in import FoldIn
 from model.mamex import Mamex
 from training.errors import NothingLeft
+from training.recipes.audiences import Tellers
 from training.recipes.closed_form import ViewFit, place_lens, rows_with_any, take_vocabulary
 from training.recipes.episodes import Audience, Episode, FittedView, hold_out, leave_out
-from training.recipes.fold_in_fit import HeldOut, fit_thawing
 from training.recipes.health import mixture_health
 from training.recipes.likeness import SMOOTHING, Beyond, add_likeness
 from training.recipes.ranking_fit import Learned, learn_ranking, write_gate, write_view
 from training.recipes.teacher import Teacher, fit_teacher
 from training.recipes.thaw_numbers import ThawNumbers
+from training.recipes.thawing_fit import HeldOut, fit_thawing
 from training.recipes.trained import Job, Trained
 from training.recipes.view_kernels import ViewItems, ViewKernels, has_content
 from training.recipes.weigh_kernels import Choice, count_tries, weigh_kernels
@@ -223,9 +224,9 @@ def _fit_fold_in(job: Job, teacher: Teacher, learned: Learned) -> dict[str, Floa
         "spread": learned.spread,
         "popularity": np.array([learned.popularity], np.float32),
     }
-    readings = FoldIn(users).readings(teacher.users)
+    readings = Tellers(teacher.users, teacher.projection, 1 / FoldIn(users).deviations(teacher.users))
     held = HeldOut(learned.held_out, learned.foreseen, teacher.targets[learned.held_out])
-    return {**users, **fit_thawing(job.warm.likes, readings, held)}
+    return {**users, **fit_thawing(job.warm.likes, readings, held, teacher.origin)}
 
 
 def _write(mamex: Mamex, views: list[FittedView], learned: Learned) -> None:
