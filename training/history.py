@@ -6,8 +6,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from model.interactions import History, Interactions
+from model.plain.items import COLD_VAL
 from training.data.plain import DataFolder
 from training.dataset import to_matrix
+from training.split import UNLIKED
 
 
 def keep_interactions(seen: sp.csr_array) -> Interactions:
@@ -20,14 +22,15 @@ def keep_interactions(seen: sp.csr_array) -> Interactions:
 
 def keep_held_out(folder: DataFolder, labels: Sequence[str]) -> History:
     """
-    What users did with the items that training chose and stopped by, so that a later training can learn from it.
+    What users did with the items that training chose and stopped by, and with those that nobody liked, so that a later
+    training can learn from it.
 
     Nothing of `cold_test`: what is kept for a judgement stays out of every training.
 
     Args:
         labels: a split for each item of the folder.
     """
-    held_out = np.flatnonzero(np.array(labels) == "cold_val")
+    held_out = np.flatnonzero(np.isin(labels, (COLD_VAL, UNLIKED)))
     seen = to_matrix(folder.interactions, held_out, positives=False)
     users = np.flatnonzero(np.diff(seen.indptr))
     return History(

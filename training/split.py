@@ -3,7 +3,11 @@
 import numpy as np
 
 from model.plain.items import COLD_TEST, COLD_VAL, SPLITS, WARM, CatalogueItem
+from training.data.plain import DataFolder
 from training.errors import BadConfig
+
+UNLIKED = "unliked"
+"""The label of items that are neither learned from nor held out, as nobody liked them: a service has them cold."""
 
 
 def split_items(items: list[CatalogueItem], *, seed: int | None, cold_val: float = 0.1) -> list[str]:
@@ -22,6 +26,18 @@ def split_items(items: list[CatalogueItem], *, seed: int | None, cold_val: float
         _require_labels(own)
         return own
     return draw_labels(len(items), seed or 0, cold_val, cold_test=0.0)
+
+
+def set_unliked_apart(labels: list[str], folder: DataFolder) -> list[str]:
+    """
+    The labels, those of warm items that nobody liked replaced by `UNLIKED`.
+
+    Nothing tells what such an item is but its content: by what was learned of it, which is nothing, all of them would be alike.
+    """
+    table = folder.interactions
+    liked = np.zeros(len(labels), np.bool_)
+    liked[table.items[table.positive]] = True
+    return [UNLIKED if label == WARM and not liked[row] else label for row, label in enumerate(labels)]
 
 
 def has_split(items: list[CatalogueItem], seed: int | None) -> bool:

@@ -33,7 +33,7 @@ from training.recipes.paper import PaperNumbers, train_paper
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job, Trained
-from training.split import has_split, split_items
+from training.split import UNLIKED, has_split, set_unliked_apart, split_items
 
 _LIBRARIES = ("torch", "numpy", "scipy", "safetensors", "sentence-transformers", "transformers", "pillow")
 
@@ -80,6 +80,8 @@ def train_on(
 ) -> Checkpoint:
     """A checkpoint from a folder whose features are ready; nothing is written."""
     labels = split_labels(folder, config)
+    if UNLIKED in labels:
+        reporter.say(f"{labels.count(UNLIKED):,} items that nobody liked are not learned, and stay what their content says")
     warm, cold = split_data(folder, features, labels)
     specs = {name: reading.encoder.spec for name, reading in readings.items()}
     job = Job(warm, cold, specs, config.seed, choose_device(config.device), reporter)
@@ -124,7 +126,7 @@ def train_on(
 
 def split_labels(folder: DataFolder, config: TrainConfig) -> list[str]:
     """Which items a run learns from, and which it holds out."""
-    return split_items(folder.items, seed=config.split_seed, cold_val=config.cold_val)
+    return set_unliked_apart(split_items(folder.items, seed=config.split_seed, cold_val=config.cold_val), folder)
 
 
 def report_health(trained: Trained, reporter: Reporter) -> dict[str, Any]:
