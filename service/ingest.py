@@ -27,8 +27,8 @@ class Ingestor:
     """
     Takes items in: decode, encode, embed, commit, index; searchable and durable when a method returns.
 
-    Decoding has threads of its own, so that large pictures do not hold up recommendations; encoders take what waits
-    in one batch. No more items are under way than may wait. What was encoded before is not encoded again.
+    Decoding has threads of its own, so that large pictures hold up neither recommendations nor items of words; encoders take
+    what waits in one batch. No more items are under way than may wait. What was encoded before is not encoded again.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Ingestor:
         """Held while the encoders work: they take one caller at a time."""
         self._under_way, self._waiting, self._batch = 0, waiting, batch
         self._decoders = ThreadPoolExecutor(2, thread_name_prefix="decode")
+        self._drafters = ThreadPoolExecutor(2, thread_name_prefix="draft")
         self._encoders: Batcher[Draft, StoredItem] = Batcher("the encoders", self._place, max_batch=batch, max_waiting=waiting)
 
     @property
@@ -72,10 +73,11 @@ class Ingestor:
         with self._taken():
             fetched = await self._images.fetch(new.image_urls)
             content = new.content(fetched)
+            threads = self._drafters if content.image is None else self._decoders
 
             async def draft(space: Space, known: StoredItem | None) -> Draft:
                 with self._metrics.stages.labels("decode").time():
-                    return await self._decode(partial(draft_posted, space, new, content, known, self._max_pixels))
+                    return await _run(threads, partial(draft_posted, space, new, content, known, self._max_pixels))
 
             return await self._write(new.item_id, condition, draft)
 
@@ -92,7 +94,7 @@ class Ingestor:
         async def draft(space: Space, known: StoredItem | None) -> Draft:
             if known is None:
                 raise UnknownItem(item_id)
-            return await self._decode(partial(draft_changed, space, changes, known))
+            return await _run(self._drafters, partial(draft_changed, space, changes, known))
 
         with self._taken():
             return await self._write(item_id, condition, draft)
@@ -107,8 +109,9 @@ class Ingestor:
             raise UnknownItem(item_id)
 
     async def close(self) -> None:
-        """Finishes what was taken."""
-        self._decoders.shutdown()
+        """Finishes what the encoders took; waits for no picture that is still decoded, since nobody waits for its answer."""
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+        self._drafters.shutdown(wait=False, cancel_futures=True)
         self._encoders.close()
         await self._images.close()
 
@@ -121,9 +124,6 @@ class Ingestor:
             yield
         finally:
             self._under_way -= 1
-
-    async def _decode(self, work: Callable[[], Draft]) -> Draft:
-        return await asyncio.get_running_loop().run_in_executor(self._decoders, work)
 
     async def _write(
         self, item_id: str, condition: Precondition, make_draft: Callable[[Space, StoredItem | None], Awaitable[Draft]]
@@ -200,3 +200,7 @@ class Ingestor:
             }
             items.append(replace(draft.item, features={**draft.item.features, **fresh}))
         return items
+
+
+async def _run(threads: ThreadPoolExecutor, work: Callable[[], Draft]) -> Draft:
+    return await asyncio.get_running_loop().run_in_executor(threads, work)

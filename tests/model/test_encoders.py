@@ -180,6 +180,30 @@ def test_a_picture_bomb_is_refused() -> None:
     assert (caught.value.pixels, caught.value.limit) == (None, 50_000_000)
 
 
+def progressive_jpeg(more_scans: int) -> bytes:
+    """With its last scan that many times more."""
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(file, format="JPEG", progressive=True)
+    data = file.getvalue()
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * more_scans + data[-2:]
+
+
+def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded() -> None:
+    """Each costs as much as the whole picture, and few bytes."""
+    assert decode_image(progressive_jpeg(50)).size == (64, 64)
+    with pytest.raises(UnreadableImage, match="more than 100 scans"):
+        decode_image(progressive_jpeg(101))
+
+
+def test_only_scans_of_the_picture_itself_count() -> None:
+    """Neither what a segment holds, such as a thumbnail, nor what stands behind the picture's end, such as a film."""
+    jpeg, scan_like = progressive_jpeg(0), b"\xff\xda\x00\x02" * 101
+    comment = b"\xff\xfe" + (len(scan_like) + 2).to_bytes(2) + scan_like
+
+    assert decode_image(jpeg[:2] + comment + jpeg[2:] + scan_like).size == (64, 64)
+
+
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1", "I;16"])
 def test_every_mode_becomes_rgb(mode: str) -> None:
     file = io.BytesIO()

@@ -1,13 +1,17 @@
 """`/items` over HTTP, with a real store, a real index and a trained checkpoint."""
 
+import asyncio
 import base64
 import json
+import threading
 from typing import Any
 
 import httpx
 import pytest
 
 from model.checkpoint import Checkpoint
+from service.drafts import Draft, NewItem, draft_posted
+from service.space import Space
 from tests.conftest import ClientMaker
 from tests.fakes import draw_jpeg
 
@@ -164,3 +168,31 @@ async def test_the_last_of_two_posts_at_once_is_what_is_served(client: httpx.Asy
 
     scores = {hit["item_id"]: hit["score"] for hit in (await client.get(f"/recommend/{USER}")).json()["items"]}
     assert scores["a"] == pytest.approx(scores["b"], abs=1e-6)
+
+
+async def test_pictures_that_take_long_hold_up_neither_words_nor_the_stop(
+    service: ClientMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many of them are being decoded."""
+    release, drafted = threading.Event(), draft_posted
+
+    def draft(space: Space, new: NewItem, *others: Any) -> Draft:
+        if new.images:
+            release.wait(60)
+        return drafted(space, new, *others)
+
+    monkeypatch.setattr("service.ingest.draft_posted", draft)
+    try:
+        async with asyncio.timeout(30), service().client() as client:
+            slow = [asyncio.create_task(post(client, item_id=f"p{at}", image=draw_jpeg())) for at in range(8)]
+            await asyncio.sleep(0.1)
+            posted = await post(client, item_id="words", title="Sailboat mug")
+            changed = await client.patch("/items/words", json={"title": "Rowing boat mug"})
+            for task in slow:
+                task.cancel()
+        stopped_while_decoding = not release.is_set()
+    finally:
+        release.set()
+
+    assert (posted.status_code, changed.status_code) == (201, 200)
+    assert stopped_while_decoding
