@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -25,6 +26,7 @@ JSON, FORM, NDJSON, MERGE_PATCH = (
 )
 _DATES = frozenset({"published_at", "expires_at"})
 _FORM_FIELDS = {"item_id", "title", "text", "attributes", "published_at", "expires_at", "image_url", "image"}
+_CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
 _OFF_LOOP_BYTES = 2**18  # a larger body is parsed by a thread: the event loop has others to answer
 BodyModel = TypeVar("BodyModel", bound=BaseModel)
 Parsed = TypeVar("Parsed")
@@ -47,6 +49,7 @@ async def read_item(request: Request) -> NewItem:
         UnsupportedContentType, MalformedBody, InvalidField: the body is no item; each says why.
     """
     if require_content_type(request, JSON, FORM) == FORM:
+        _require_charset(request)
         return await _read_form(request)
     return await _parse(await request.body(), lambda body: _to_item(parse_json(body, "body"), ()))
 
@@ -85,6 +88,14 @@ def require_content_type(request: Request, *accepted: str) -> str:
     if kind not in accepted:
         raise UnsupportedContentType(content_type, accepted)
     return kind
+
+
+def _require_charset(request: Request) -> None:
+    """A form is decoded as it says itself, by any of Python's codecs: some take very long, and some read code."""
+    content_type = request.headers["content-type"]
+    charset = parse_options_header(content_type)[1].get(b"charset", b"utf-8")  # as the form's parser finds it
+    if charset.lower() not in _CHARSETS:
+        raise UnsupportedContentType(content_type, (f"{FORM}; charset=utf-8",))
 
 
 def parse_json(data: bytes, field: str) -> object:

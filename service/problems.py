@@ -121,8 +121,13 @@ def problem_body(error: ProjectError) -> dict[str, Any]:
 
 
 def _body(status: int, kind: str, title: str, detail: str, field: str | None) -> dict[str, Any]:
-    body: dict[str, Any] = {"type": f"urn:thaw:problem:{kind}", "title": title, "status": status, "detail": detail}
-    return body if field is None else {**body, "field": field}
+    body: dict[str, Any] = {"type": f"urn:thaw:problem:{kind}", "title": title, "status": status, "detail": _printable(detail)}
+    return body if field is None else {**body, "field": _printable(field)}
+
+
+def _printable(text: str) -> str:
+    """Without halves of surrogate pairs, which what a client sent may hold and JSON cannot."""
+    return text.encode(errors="replace").decode()
 
 
 def answer_error(error: ProjectError) -> Response:

@@ -1,5 +1,6 @@
 """The trees of errors are whole, and each error of the service is told as a problem."""
 
+import json
 import re
 from importlib import import_module
 
@@ -7,9 +8,9 @@ import httpx
 import pytest
 
 from model.errors import ProjectError, UnknownEventType
-from service.errors import ServiceError
+from service.errors import InvalidField, ServiceError
 from service.history import Histories
-from service.problems import PROBLEMS
+from service.problems import PROBLEMS, answer_error
 from tests.service.test_bad_input import assert_problem
 
 
@@ -50,3 +51,11 @@ async def test_a_history_that_weighs_nothing_known_is_refused(client: httpx.Asyn
 
     assert_problem(answer, 422, "event_type")
     assert answer.json()["type"] == "urn:thaw:problem:invalid-event"
+
+
+def test_an_error_about_half_a_surrogate_pair_can_be_told() -> None:
+    """Python's strings may hold one, and JSON may not."""
+    answer = answer_error(InvalidField("\ud800", "there is no \udfff"))
+
+    assert json.loads(bytes(answer.body))["field"] == "?"
+    assert json.loads(bytes(answer.body))["detail"] == "?: there is no ?"
