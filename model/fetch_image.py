@@ -105,7 +105,7 @@ class ImageFetcher:
         except TimeoutError as error:
             reason = f"it did not come within {self._policy.timeout_seconds:g} seconds"
             raise ImageFetchFailed(target.host, reason) from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, OSError, ValueError) as error:  # ValueError: httpx, of a redirect to what is no name
             raise ImageFetchFailed(target.host, str(error) or type(error).__name__) from error
 
     async def _follow(self, url: httpx.URL) -> bytes:
@@ -113,7 +113,7 @@ class ImageFetcher:
             answer = await self._ask(url, await self._look_up(url))
             if isinstance(answer, bytes):
                 return answer
-            url = _parse(str(url.join(answer)))
+            url = _parse(answer, url)
         raise ImageFetchFailed(url.host, f"more than {self._policy.max_redirects} redirects", answered=True)
 
     async def _look_up(self, url: httpx.URL) -> Sequence[str]:
@@ -122,7 +122,7 @@ class ImageFetcher:
             raise ImageUrlRefused(host, f"only these hosts are asked: {', '.join(self._policy.hosts or ()) or 'none'}")
         try:
             addresses = await asyncio.get_running_loop().run_in_executor(self._resolvers, self._resolve, host)
-        except (OSError, UnicodeError) as error:
+        except (OSError, ValueError) as error:  # what is no name for the system at all is a ValueError
             raise ImageFetchFailed(host, "the host's name has no address") from error
         if not addresses:
             raise ImageFetchFailed(host, "the host's name has no address")
@@ -169,17 +169,22 @@ class ImageFetcher:
         return bytes(data)
 
 
-def _parse(text: str) -> httpx.URL:
+def _parse(text: str, sent_by: httpx.URL | None = None) -> httpx.URL:
+    """
+    Args:
+        sent_by: the URL that redirects to this one, which may be relative to it.
+    """
     try:
-        url = httpx.URL(text)
+        url = httpx.URL(text) if sent_by is None else sent_by.join(text)
+        host = url.host  # decodes the name, which fails where that is no IDNA
     except (httpx.InvalidURL, ValueError) as error:
         raise ImageUrlRefused("", "it is no URL") from error
-    if url.scheme != "https" or not url.host:
-        raise ImageUrlRefused(url.host, "only https URLs are fetched")
+    if url.scheme != "https" or not host:
+        raise ImageUrlRefused(host, "only https URLs are fetched")
     if url.port not in (None, 443):
-        raise ImageUrlRefused(url.host, f"only port 443 is asked, not {url.port}")
+        raise ImageUrlRefused(host, f"only port 443 is asked, not {url.port}")
     if url.userinfo:
-        raise ImageUrlRefused(url.host, "a URL with a user name or password is not asked")
+        raise ImageUrlRefused(host, "a URL with a user name or password is not asked")
     return url
 
 

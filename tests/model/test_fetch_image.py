@@ -59,6 +59,7 @@ async def test_a_picture_is_fetched_from_the_checked_address() -> None:
         "https://shop.example:8443/a.jpg",
         "https://user:secret@shop.example/a.jpg",
         "https://[::1",
+        "https://xn--/",
         "",
     ],
 )
@@ -129,6 +130,12 @@ async def test_every_redirect_is_checked_again() -> None:
         with pytest.raises(ImageUrlRefused):
             await fetch(f"https://shop.example/{path}", internet, names)
         assert len(internet.asked) == asked + 1  # the redirect alone
+
+
+@pytest.mark.parametrize("location", ["https://xn--/", "https://[::1", "//xn--a.example:1x"])
+async def test_a_redirect_to_what_is_no_url_is_not_followed(location: str) -> None:
+    with pytest.raises(ImageFetchFailed, match=r"from shop\.example"):
+        await fetch("https://shop.example/a", Internet({"shop.example/a": redirect(location)}))
 
 
 async def test_redirects_come_to_an_end() -> None:
@@ -202,6 +209,14 @@ async def test_a_name_without_an_address_is_said() -> None:
     for names in ({}, {"gone.example": list[str]()}):
         with pytest.raises(ImageFetchFailed, match="no address"):
             await fetch("https://gone.example/a", Internet({}), names)
+
+
+async def test_a_connection_that_breaks_below_http_has_failed() -> None:
+    def broken() -> httpx.Response:
+        raise ssl.SSLError("bad record")
+
+    with pytest.raises(ImageFetchFailed, match="bad record"):
+        await fetch("https://shop.example/a", Internet({"shop.example/a": broken}))
 
 
 async def test_no_cookie_is_kept() -> None:
