@@ -1,7 +1,6 @@
 """User vectors in Redis: nothing that would hurt to lose, and never worth waiting for."""
 
 import time
-from typing import cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -10,6 +9,10 @@ from redis.exceptions import RedisError
 
 from service.errors import SettingsError
 
+_UNREADABLE = (
+    "THAW_REDIS_URL cannot be read: it must be like redis://:PASSWORD@HOST:6379/0, with a password's special characters "
+    "percent-encoded, and with no option that Redis' clients do not know"
+)
 _PREFIX = "thaw:user:"
 _KEEP_SECONDS = 24 * 3600
 _REST_SECONDS = 1.0
@@ -37,8 +40,8 @@ class RedisUserCache:
                 retry=Retry(NoBackoff(), 0),
             )
             pool.make_connection()  # type: ignore[no-untyped-call] # connects to nothing, and refuses what no connection takes
-        except (ValueError, TypeError) as error:
-            raise SettingsError(f"THAW_REDIS_URL cannot be read: {error}") from error  # it may hold a password
+        except (ValueError, TypeError):
+            raise SettingsError(_UNREADABLE) from None  # the error quotes the URL, and that may hold a password
         if pool.connection_kwargs.get("decode_responses"):
             raise SettingsError("THAW_REDIS_URL may not ask for decode_responses: user vectors are bytes, and no text")
         self._redis = Redis.from_pool(pool)  # closing it closes the pool
@@ -64,8 +67,11 @@ class RedisUserCache:
         if time.monotonic() < self._resting_until:
             return None
         try:
-            value = cast(bytes | None, await self._redis.get(_PREFIX + user_id))
+            value: object = await self._redis.get(_PREFIX + user_id)
         except (RedisError, OSError, TimeoutError):
+            self._rest()
+            return None
+        if value is not None and not isinstance(value, bytes):  # whatever answers there, it is no Redis
             self._rest()
             return None
         self._failed = False

@@ -1,4 +1,4 @@
-"""User vectors, kept near: a value says for which space and after which event it holds, and proves that it is whole."""
+"""User vectors, kept near: a value says for which space and after which event it holds, and proves whose and that it is whole."""
 
 import struct
 import zlib
@@ -9,8 +9,8 @@ import numpy as np
 
 from model.content import FloatArray
 
-_HEADER = struct.Struct("<4s16sqI")  # format, space, event number, CRC of the vector
-_FORMAT = b"THW1"
+_HEADER = struct.Struct("<4s16sqI")  # format, space, event number, CRC of the user id and the vector
+_FORMAT = b"THW2"
 
 
 class UserCache(Protocol):
@@ -72,15 +72,15 @@ class LocalUserCache:
         self._values.clear()
 
 
-def pack_user(space: str, event_number: int, vector: FloatArray) -> bytes:
+def pack_user(user_id: str, space: str, event_number: int, vector: FloatArray) -> bytes:
     """A vector as caches keep it."""
     data = vector.astype("<f4").tobytes()
-    return _HEADER.pack(_FORMAT, space.encode(), event_number, zlib.crc32(data)) + data
+    return _HEADER.pack(_FORMAT, space.encode(), event_number, _checksum(user_id, data)) + data
 
 
-def unpack_user(value: bytes, space: str, event_number: int, dim: int) -> FloatArray | None:
+def unpack_user(value: bytes, user_id: str, space: str, event_number: int, dim: int) -> FloatArray | None:
     """
-    The vector, if it is whole and of this space and event number; else None.
+    The vector, if it is whole, finite, this user's and of this space and event number; else None.
 
     So a late writer or a returning server cannot bring back what no longer holds.
     """
@@ -89,6 +89,11 @@ def unpack_user(value: bytes, space: str, event_number: int, dim: int) -> FloatA
     kind, its_space, its_number, checksum = _HEADER.unpack_from(value)
     data = value[_HEADER.size :]
     current = (kind, its_space.rstrip(b"\0"), its_number) == (_FORMAT, space.encode(), event_number)
-    if not current or zlib.crc32(data) != checksum:
+    if not current or _checksum(user_id, data) != checksum:
         return None
-    return np.frombuffer(data, "<f4").astype(np.float32)
+    vector = np.frombuffer(data, "<f4").astype(np.float32)
+    return vector if np.isfinite(vector).all() else None
+
+
+def _checksum(user_id: str, data: bytes) -> int:
+    return zlib.crc32(data, zlib.crc32(user_id.encode()))

@@ -113,7 +113,7 @@ class Users:
         for cache in self._caches:
             value = await cache.get(user_id)
             if value is not None:
-                vector = unpack_user(value, self._space.version, number, self._space.tower.width)
+                vector = unpack_user(value, user_id, self._space.version, number, self._space.tower.width)
             if vector is not None:
                 break
             missed.append(cache)
@@ -121,7 +121,7 @@ class Users:
         if vector is None:
             number, vector = await self._computed(user_id, number)
         if missed and self._is_current(user_id, number):
-            self._remember(missed, user_id, pack_user(self._space.version, number, vector))
+            self._remember(missed, user_id, pack_user(user_id, self._space.version, number, vector))
         return vector
 
     async def _computed(self, user_id: str, number: int) -> tuple[int, FloatArray]:

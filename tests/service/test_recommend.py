@@ -110,15 +110,21 @@ async def test_no_state_of_the_cache_changes_a_user(space: Space, checkpoint: Ch
         assert np.array_equal(found.vector, checkpoint.user_embeddings[list(checkpoint.user_ids).index(USER)])
 
 
-async def test_a_value_of_another_space_or_event_is_not_used(space: Space) -> None:
+def test_a_value_of_another_user_space_or_event_is_not_used() -> None:
     vector = np.arange(3, dtype=np.float32)
-    value = pack_user("space-1", 4, vector)
+    value = pack_user("anna", "space-1", 4, vector)
 
-    assert (unpack_user(value, "space-1", 4, 3) == vector).all()  # type: ignore[union-attr]
-    assert unpack_user(value, "space-2", 4, 3) is None
-    assert unpack_user(value, "space-1", 5, 3) is None
-    assert unpack_user(value, "space-1", 4, 4) is None
-    assert unpack_user(value[:-1] + b"\x01", "space-1", 4, 3) is None
+    assert (unpack_user(value, "anna", "space-1", 4, 3) == vector).all()  # type: ignore[union-attr]
+    assert unpack_user(value, "bert", "space-1", 4, 3) is None
+    assert unpack_user(value, "anna", "space-2", 4, 3) is None
+    assert unpack_user(value, "anna", "space-1", 5, 3) is None
+    assert unpack_user(value, "anna", "space-1", 4, 4) is None
+    assert unpack_user(value[:-1] + b"\x01", "anna", "space-1", 4, 3) is None
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_vector_that_is_not_finite_is_not_used(bad: float) -> None:
+    assert unpack_user(pack_user("anna", "space-1", 4, np.array([0, bad], np.float32)), "anna", "space-1", 4, 2) is None
 
 
 async def test_a_full_cache_forgets_the_least_recently_used() -> None:

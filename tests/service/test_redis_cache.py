@@ -123,3 +123,24 @@ async def test_a_silent_redis_costs_no_more_than_its_timeout(service: ClientMake
 def test_a_url_that_is_none_stops_the_start(url: str) -> None:
     with pytest.raises(SettingsError, match="THAW_REDIS_URL"):
         RedisUserCache(url, timeout_seconds=1)
+
+
+def test_a_password_in_a_url_that_is_none_is_not_told() -> None:
+    with pytest.raises(SettingsError) as caught:
+        RedisUserCache("redis://:hunter/secretpw@localhost:6379/0", timeout_seconds=1)
+
+    assert "hunter" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("answer", [7, "OK", True])
+async def test_what_no_redis_would_answer_is_a_failure_of_the_cache(monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
+    async def get(*_: object) -> object:
+        return answer
+
+    monkeypatch.setattr("service.redis_cache.Redis.get", get)
+    cache = RedisUserCache("redis://localhost:6379/0", timeout_seconds=1)
+
+    assert await cache.get("anna") is None
+    assert cache.degraded
+    await cache.close()
