@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
@@ -30,6 +31,7 @@ def create_app(service: Service, settings: Settings, keys: Keys) -> FastAPI:
     """The HTTP side of a running service; it closes the service when it shuts down."""
 
     live = Live(service)
+    probing = ThreadPoolExecutor(2, thread_name_prefix="probe")  # of their own: whatever else is done, probes are answered
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -37,9 +39,11 @@ def create_app(service: Service, settings: Settings, keys: Keys) -> FastAPI:
         yield
         watch.cancel()
         await live.close()
+        probing.shutdown(wait=False, cancel_futures=True)
 
     app = _with_routes(FastAPI(title="Thaw", summary=SUMMARY, lifespan=lifespan, redoc_url=None))
     app.state.live, app.state.keys, app.state.metrics_open = live, keys, settings.metrics_open
+    app.state.probing = probing
     app.state.only_this_machine = is_loopback(settings.host)
     add_handlers(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds)

@@ -3,7 +3,17 @@
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
 
 from model.event_types import RATING
@@ -14,6 +24,8 @@ from service.schemas import STATES, Body, EventType, Id, State, at_most
 from service.wish import Reason, Wish
 
 MOST_USERS, MOST_EXCLUDED = 256, 1000
+MOST_PLACES = MOST_USERS * 50
+"""Of all lists of one call together."""
 
 
 def _read_age(value: object) -> object:
@@ -143,7 +155,10 @@ class RecommendBody(_Wishes):
 
     user_id: Id | None = Field(None, description="The user to recommend to.")
     user_ids: Annotated[tuple[Id, ...] | None, at_most(MOST_USERS)] = Field(
-        None, min_length=1, max_length=MOST_USERS, description=f"Up to {MOST_USERS} users, ranked in one search."
+        None,
+        min_length=1,
+        max_length=MOST_USERS,
+        description=f"Up to {MOST_USERS} users, ranked in one search; their number times `k` is at most {MOST_PLACES:,}.",
     )
     history: Annotated[tuple[HistoryEvent, ...] | None, at_most(MAX_EVENTS)] = Field(
         None,
@@ -153,6 +168,14 @@ class RecommendBody(_Wishes):
         "not kept. `exclude_seen` leaves its items out.",
     )
     filter: AttributeFilter | None = Field(None, description="Only items whose attributes are so.")
+
+    @field_validator("user_ids")
+    @classmethod
+    def _have_few_places(cls, user_ids: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        places = len(user_ids or ()) * int(info.data.get("k", 0))
+        if places > MOST_PLACES:
+            raise ValueError(f"the number of users times `k` is {places:,}, and at most {MOST_PLACES:,} are taken")
+        return user_ids
 
     @model_validator(mode="after")
     def _know_for_whom(self) -> Self:

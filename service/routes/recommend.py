@@ -1,5 +1,7 @@
 """`/recommend`: the items for a user, or for many."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -18,7 +20,7 @@ from service.routes.small_body import SmallBodyRoute
 from service.routes.wiring import ServiceDep, documented
 from service.running import Service
 from service.standing import state_of
-from service.wish import Recommendation, Wish
+from service.wish import Recommendation
 
 router = APIRouter(route_class=SmallBodyRoute, tags=["recommend"], dependencies=[Depends(require(Right.READ))])
 
@@ -52,16 +54,17 @@ async def recommend_by_body(body: RecommendBody, service: ServiceDep) -> Respons
     if body.user_ids is None:
         user_id = str(body.user_id)
         return json_response(_to_answer(service, user_id, await service.recommender.recommend(user_id, wish)))
-    return json_response(await _recommend_many(service, body.user_ids, wish))
+    found = await service.recommender.recommend_many(body.user_ids, wish)
+    return await asyncio.to_thread(_answer_many, service, body.user_ids, found)
 
 
-async def _recommend_many(service: Service, user_ids: tuple[str, ...], wish: Wish) -> dict[str, Any]:
-    found = await service.recommender.recommend_many(user_ids, wish)
+def _answer_many(service: Service, user_ids: Sequence[str], found: Sequence[Recommendation | UnknownUser]) -> Response:
+    """In a thread: it may have megabytes."""
     lists = [
         {"user_id": user_id, "problem": problem_body(one)} if isinstance(one, UnknownUser) else _to_answer(service, user_id, one)
         for user_id, one in zip(user_ids, found, strict=True)
     ]
-    return {"space": service.space.version, "lists": lists}
+    return json_response({"space": service.space.version, "lists": lists})
 
 
 def _to_answer(service: Service, user_id: str | None, found: Recommendation) -> dict[str, Any]:

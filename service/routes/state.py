@@ -1,8 +1,9 @@
 """Is it alive, is it ready, what does it serve."""
 
 import asyncio
+from functools import partial
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from service.errors import OutOfStep
@@ -24,16 +25,17 @@ async def live() -> dict[str, str]:
 
 
 @probes.get("/health/ready", responses=documented(ReadyAnswer, 200, 503))
-async def ready(service: ServiceDep) -> dict[str, object]:
+async def ready(request: Request, service: ServiceDep) -> dict[str, object]:
     """The store answers, and all in it that lists may have can be recommended."""
-    await asyncio.to_thread(service.store.ping)
+    in_thread = partial(asyncio.get_running_loop().run_in_executor, request.app.state.probing)
+    await in_thread(service.store.ping)
     if service.store.is_ahead:
         raise OutOfStep
     await service.users.probe()
     return {
         "status": "ready",
         "space": service.space.version,
-        "items": await asyncio.to_thread(len, service.index),
+        "items": await in_thread(len, service.index),
         "unplaced_items": service.catalogue.unplaced,
         "degraded": service.users.degraded,
     }

@@ -1,5 +1,8 @@
 """Ready means that lists are those of the store."""
 
+import asyncio
+import threading
+
 import pytest
 
 from service.index.faiss_flat import FlatIndex
@@ -25,3 +28,17 @@ async def test_a_service_whose_index_did_not_follow_is_not_ready_until_it_is_bui
     assert (unready.status_code, unready.json()["type"]) == (503, "urn:thaw:problem:out-of-step")
     assert "thaw_out_of_step 1.0" in said
     assert (ready.status_code, ready.json()["items"]) == (200, 2)
+
+
+async def test_ready_is_told_while_every_other_thread_is_busy(service: ClientMaker) -> None:
+    release = threading.Event()
+    try:
+        async with service().client() as client:
+            busy = [asyncio.create_task(asyncio.to_thread(release.wait, 60)) for _ in range(64)]
+            ready = await asyncio.wait_for(client.get("/health/ready"), 20)
+            release.set()
+            await asyncio.gather(*busy)
+    finally:
+        release.set()
+
+    assert ready.status_code == 200

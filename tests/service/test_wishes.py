@@ -245,6 +245,8 @@ async def test_of_many_users_an_unknown_one_gets_its_own_problem(client: httpx.A
         ({"user_id": USER, "user_ids": [OTHER]}, "body"),
         ({"user_ids": []}, "user_ids"),
         ({"user_ids": ["u"] * 257}, "user_ids"),
+        ({"user_ids": ["u"] * 256, "k": 51}, "user_ids"),
+        ({"user_ids": ["u"] * 26, "k": 500}, "user_ids"),
         ({"user_id": USER, "diversity": 1.5}, "diversity"),
         ({"user_id": USER, "exploration": -0.1}, "exploration"),
         ({"user_id": USER, "min_score": "high"}, "min_score"),
