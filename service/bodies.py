@@ -27,6 +27,8 @@ JSON, FORM, NDJSON, MERGE_PATCH = (
 _DATES = frozenset({"published_at", "expires_at"})
 _FORM_FIELDS = {"item_id", "title", "text", "attributes", "published_at", "expires_at", "image_url", "image"}
 _CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
+_MOST_BRACKETS = 500_000
+"""Far above what 1,000 items or events have, those in their texts included. While more are parsed, all else would wait."""
 _OFF_LOOP_BYTES = 2**18  # a larger body is parsed by a thread: the event loop has others to answer
 BodyModel = TypeVar("BodyModel", bound=BaseModel)
 Parsed = TypeVar("Parsed")
@@ -103,9 +105,11 @@ def parse_json(data: bytes, field: str) -> object:
     What a body, or a form's field, says.
 
     Raises:
-        MalformedBody: the body is no JSON.
+        MalformedBody: the body is no JSON, or has more lists and objects than any call.
         InvalidField: the field is none.
     """
+    if (brackets := data.count(b"[") + data.count(b"{")) > _MOST_BRACKETS:
+        raise MalformedBody(f"it has {brackets:,} opening brackets, and at most {_MOST_BRACKETS:,} are taken in one call")
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:

@@ -4,6 +4,7 @@ import base64
 import binascii
 import math
 import re
+import string
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -18,6 +19,7 @@ MAX_ATTRIBUTE_LENGTH = 100_000
 MAX_PICTURES = 8
 _MOST_MEMBERS = 100
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # Unicode's categories Cc and Cs
+_WHITE_SPACE = string.whitespace.encode()
 _UNKEPT = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -84,7 +86,7 @@ def read_base64(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return base64.b64decode("".join(value.split()), validate=True)
+        return base64.b64decode(value.encode("ascii").translate(None, _WHITE_SPACE), validate=True)
     except (binascii.Error, ValueError) as error:
         raise ValueError("it must be a file in standard base64, with padding") from error
 

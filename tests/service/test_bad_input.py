@@ -282,3 +282,13 @@ async def test_an_id_that_is_not_utf8_names_nothing(client: httpx.AsyncClient, p
     """Read as something else, it would be another id."""
     assert_problem(await client.get(path), 422, "path")
     assert_problem(await client.delete(path), 422, "path")
+
+
+@pytest.mark.parametrize("path", ["/items", "/items/batch", "/events"])
+async def test_a_body_of_very_many_lists_is_refused_before_it_is_parsed(service: ClientMaker, path: str) -> None:
+    """Parsing holds up every other thread."""
+    async with service().client() as client:
+        answer = await client.post(path, content=b"[" * 500_001, headers={"content-type": "application/json"})
+
+    assert_problem(answer, 400, "body")
+    assert "500,001 opening brackets" in answer.json()["detail"]
