@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from service.errors import BodyTooLarge
+from service.limits import Message, Receive
 from service.routes.access import Needs
 
 MOST_BYTES = 2**21
@@ -25,8 +26,30 @@ class SmallBodyRoute(APIRoute):
             for dependency in self.dependant.dependencies:
                 if isinstance(dependency.call, Needs):
                     await dependency.call(request)
-            if len(await request.body()) > MOST_BYTES:  # FastAPI finds it where it is kept now
-                raise BodyTooLarge(MOST_BYTES, "what this call takes")
-            return await handle(request)
+            small = Request(request.scope, _counted(request))
+            await small.body()  # FastAPI finds it where it is kept now
+            return await handle(small)
 
         return bounded
+
+
+def _counted(request: Request) -> Receive:
+    """
+    Receives the request's body as long as it is small.
+
+    Raises:
+        BodyTooLarge: at once where the header says so, else once too much came.
+    """
+    declared, received = request.headers.get("content-length", ""), 0
+
+    async def receive() -> Message:
+        nonlocal received
+        message = await request.receive()
+        received += len(message.get("body", b""))
+        if received > MOST_BYTES:
+            raise BodyTooLarge(MOST_BYTES, "what this call takes")
+        return message
+
+    if declared.isdigit() and int(declared) > MOST_BYTES:
+        raise BodyTooLarge(MOST_BYTES, "what this call takes")
+    return receive
