@@ -9,7 +9,8 @@ one nothing. In the order in which events happened (at the same moment: what tak
 - where there is none, the last hide or return counts, with its negative weight; else nothing does.
 
 So the outcome depends on the set of events, whatever order they came in. A positive that the checkpoint was trained on
-is in its user's taste already: another one on the same item adds nothing, a hide or a return still takes away.
+is in its user's taste already: another one on the same item adds nothing, a hide or a return still takes away. Of a positive
+after that, what it lacks to a like stays away: a view of 0.3 leaves -0.7, a like 0.
 """
 
 import math
@@ -77,9 +78,10 @@ def react(events: Sequence[KeptEvent], rules: Rules, *, liked_in_training: bool)
     Args:
         events: all of one user on one item, at least one, in any order.
     """
-    weight, moment = strongest([(event.timestamp, rules.weight(event.event_type, event.value)) for event in events])
-    if liked_in_training:
-        weight = min(weight, 0.0)
+    said = [(event.timestamp, rules.weight(event.event_type, event.value)) for event in events]
+    weight, moment = strongest(said)
+    if liked_in_training and weight > 0:
+        weight = min(weight, 1.0) - 1.0 if any(weight < 0 for _, weight in said) else 0.0
     return Reaction(
         weight, moment, any(event.event_type not in LOOKING for event in events), sum(event.count for event in events)
     )

@@ -65,7 +65,10 @@ class Recomputed:
             weight = WEIGHTS[kind]
             if weight < 0 or (weight > 0 and weight >= counts[0]):
                 counts = (weight, moment)
-        return (0.0, 0.0) if counts[0] > 0 and item in self.in_training(user, liked=True) else counts
+        if counts[0] <= 0 or item not in self.in_training(user, liked=True):
+            return counts
+        took_back = any(WEIGHTS[kind] < 0 for _, kind in self.events[user][item])
+        return (counts[0] - 1.0, counts[1]) if took_back else (0.0, 0.0)
 
     def taste(self, user: str, *, without: str | None = None) -> FloatArray:
         weights = {item: self.weight(user, item) for item in self.events[user]}

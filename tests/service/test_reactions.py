@@ -56,6 +56,13 @@ def test_what_training_counted_is_not_counted_again_and_can_be_taken_back() -> N
     assert reaction(("hide", 1), ("like", 2), liked=True).weight == 0
 
 
+def test_after_what_takes_back_a_trained_like_only_as_much_is_left_as_was_said_since() -> None:
+    """The trained like is in the taste still: what is missing to it is taken away."""
+    assert reaction(("return", 1), ("view", 2), liked=True) == Reaction(WEIGHTS["view"] - 1, 2, acted=True, events=2)
+    assert reaction(("hide", 1), ("view", 2), ("purchase", 3), liked=True).weight == 0
+    assert reaction(("view", 1), liked=True).weight == 0
+
+
 def test_weights_can_be_set() -> None:
     rules = Rules(Liking(weights={**WEIGHTS, "view": 0.0}))
 
