@@ -90,6 +90,13 @@ class LedgerTables:
             items = items[self.items["known"][items]]
             return [self.items.name(item) for item in items.tolist()], self.items["anchor"][items]
 
+    def taken_back(self, user_id: str) -> set[str]:
+        """Ids of the items that the user does not want, or wants less than training has it."""
+        with self.lock:
+            user = self.users.row(user_id)
+            rows = self.pairs.of_user(-1 if user is None else user)
+            return {self.items.name(item) for item in self.pairs["item"][rows[self.pairs["weight"][rows] < 0]].tolist()}
+
     def actors(self, item_id: str) -> set[str]:
         """Ids of the users who did more with an item than look."""
         with self.lock:

@@ -84,12 +84,14 @@ class Users:
             await cache.drop(user_id)
 
     def history(self, user_id: str) -> History:
-        """What a user liked, first in training, unless it was erased, then since."""
+        """What a user liked and did not take back: first in training, unless it was erased, then since."""
         trained, learned = self._space.liked_by(user_id)
         since, anchors = self._tables.likes(user_id)
         if self._tables.is_erased(user_id):
             return History(since, anchors)
-        return History([*trained, *since], np.concatenate([learned, anchors]))
+        taken_back = self._tables.taken_back(user_id)
+        kept = [at for at, item_id in enumerate(trained) if item_id not in taken_back]
+        return History([*(trained[at] for at in kept), *since], np.concatenate([learned[kept], anchors]))
 
     async def warm(self) -> None:
         """Computes those who were asked for last, once another space has taken over: none of their requests waits for it."""

@@ -12,7 +12,8 @@ from model.checkpoint import Checkpoint
 from model.content import FloatArray
 from service.client import Client
 from tests.conftest import ClientMaker
-from tests.service.sending import post_warm
+from tests.service.sending import event, post_warm, send
+from tests.service.settling import running
 
 pytestmark = pytest.mark.anyio
 USER = "words-sailing-01"
@@ -177,6 +178,18 @@ async def test_a_list_says_why_when_asked_and_is_the_same_list(client: httpx.Asy
     best = sorted(zip(cosines.tolist(), (checkpoint.item_ids[item] for item in liked), strict=True), reverse=True)[:3]
     assert [near["item_id"] for near in first["explanation"]["nearest"]] == [item_id for _, item_id in best]
     assert [near["cosine"] for near in first["explanation"]["nearest"]] == pytest.approx([one for one, _ in best], abs=1e-3)
+
+
+async def test_no_list_is_explained_by_what_the_user_took_back(client: httpx.AsyncClient) -> None:
+    """Not even by what training saw it like."""
+    liked = running(client).space.liked_by(USER)[0]
+    await client.post("/items", json={"item_id": "cold", "title": "sailing"})
+    taken_back = [event(f"e{at}", USER, item_id, "return") for at, item_id in enumerate(liked[1:])]
+    await send(client, *taken_back, event("v", USER, liked[1], "view"))
+
+    hit = (await client.get(f"/recommend/{USER}", params={"explain": True})).json()["items"][0]
+
+    assert [near["item_id"] for near in hit["explanation"]["nearest"]] == liked[:1]
 
 
 async def test_a_stranger_s_list_is_explained_by_the_prior(client: httpx.AsyncClient) -> None:
