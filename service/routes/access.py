@@ -73,7 +73,8 @@ def sent_key(request: Request) -> str | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
-    return request.headers.get("x-api-key")
+    key = request.headers.get("x-api-key")
+    return None if key is None else key.strip()
 
 
 def declared_rights(app: FastAPI) -> dict[tuple[str, str], Right | None]:

@@ -78,6 +78,13 @@ async def test_a_higher_key_holds_the_rights_below_it(service: ClientMaker) -> N
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("headers", [{"X-API-Key": f"{READ} \t "}, {"Authorization": f"Bearer  {READ} "}])
+async def test_blanks_around_a_key_are_passed_over(service: ClientMaker, headers: dict[str, str]) -> None:
+    async with service(**KEYS).client() as client:
+        assert (await client.get("/items", headers=headers)).status_code == 200
+
+
+@pytest.mark.anyio
 async def test_without_its_key_a_call_is_refused_and_changes_nothing(service: ClientMaker) -> None:
     async with service(**KEYS).client() as client:
         refused = [
