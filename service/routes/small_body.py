@@ -5,8 +5,9 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
-from service.errors import BodyTooLarge
+from service.errors import BodyTooLarge, MalformedBody
 from service.limits import Message, Receive
 from service.routes.access import Needs
 
@@ -28,7 +29,10 @@ class SmallBodyRoute(APIRoute):
                     await dependency.call(request)
             small = Request(request.scope, _counted(request))
             await small.body()  # FastAPI finds it where it is kept now
-            return await handle(small)
+            try:
+                return await handle(small)
+            except HTTPException as error:  # no route raises one: this is FastAPI, which could not parse the body
+                raise MalformedBody("it is not JSON in UTF-8, or too deeply nested") from error
 
         return bounded
 

@@ -92,6 +92,15 @@ async def test_what_is_no_json_is_refused(client: httpx.AsyncClient, body: bytes
     assert_problem(answer, 400, "body")
 
 
+@pytest.mark.parametrize("path", ["/recommend", "/events", "/items"])
+@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[" * 100_000, b'{"user_id": "\xc3"}'])
+async def test_what_is_no_json_is_told_alike_by_every_route(client: httpx.AsyncClient, path: str, body: bytes) -> None:
+    answer = await client.post(path, content=body, headers={"content-type": "application/json"})
+
+    assert_problem(answer, 400, "body")
+    assert answer.json()["type"] == "urn:thaw:problem:malformed-body"
+
+
 @pytest.mark.parametrize("body", [b"[]", b"1", b"null", b'"text"'])
 async def test_json_that_is_no_object_is_refused(client: httpx.AsyncClient, body: bytes) -> None:
     answer = await client.post("/items", content=body, headers={"content-type": "application/json"})
