@@ -53,6 +53,8 @@ from service.request_id import request_id_headers
 
 _log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
+_MOST_SAID = 2000
+"""Characters of a problem's detail: what a client sent may stand in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +128,9 @@ def _body(status: int, kind: str, title: str, detail: str, field: str | None) ->
 
 
 def _printable(text: str) -> str:
-    """Without halves of surrogate pairs, which what a client sent may hold and JSON cannot."""
-    return text.encode(errors="replace").decode()
+    """Not longer than needed, and without halves of surrogate pairs, which what a client sent may hold and JSON cannot."""
+    whole = text if len(text) <= _MOST_SAID else f"{text[:_MOST_SAID]} ..."
+    return whole.encode(errors="replace").decode()
 
 
 def answer_error(error: ProjectError) -> Response:

@@ -59,3 +59,15 @@ def test_an_error_about_half_a_surrogate_pair_can_be_told() -> None:
 
     assert json.loads(bytes(answer.body))["field"] == "?"
     assert json.loads(bytes(answer.body))["detail"] == "?: there is no ?"
+
+
+@pytest.mark.anyio
+async def test_an_error_says_no_more_than_can_be_read(client: httpx.AsyncClient) -> None:
+    """However much was sent in the wrong place."""
+    condition = {"attribute": "price", "gte": [1] * 250_000}
+
+    answer = await client.post("/recommend", json={"user_id": "a", "filter": {"must": [condition]}})
+
+    assert_problem(answer, 422, "filter.must.0")
+    assert "`gte` takes a finite number" in answer.json()["detail"]
+    assert len(answer.content) < 3000
