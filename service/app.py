@@ -41,7 +41,9 @@ def create_app(service: Service, settings: Settings, keys: Keys) -> FastAPI:
         await live.close()
         probing.shutdown(wait=False, cancel_futures=True)
 
-    app = _with_routes(FastAPI(title="Thaw", summary=SUMMARY, lifespan=lifespan, redoc_url=None))
+    # A redirect would go to whatever host the request names.
+    bare = FastAPI(title="Thaw", summary=SUMMARY, lifespan=lifespan, redoc_url=None, redirect_slashes=False)
+    app = _with_routes(bare)
     app.state.live, app.state.keys, app.state.metrics_open = live, keys, settings.metrics_open
     app.state.probing = probing
     app.state.only_this_machine = is_loopback(settings.host)

@@ -18,12 +18,14 @@ probes = APIRouter(tags=["state"], dependencies=[Depends(require(Right.OPEN))])
 metrics_router = APIRouter(tags=["state"], dependencies=[Depends(NeedsForMetrics(Right.READ))])
 
 
+@probes.head("/health/live", include_in_schema=False)
 @probes.get("/health/live", responses=documented(LiveAnswer, 200))
 async def live() -> dict[str, str]:
     """The process answers."""
     return {"status": "alive"}
 
 
+@probes.head("/health/ready", include_in_schema=False)
 @probes.get("/health/ready", responses=documented(ReadyAnswer, 200, 503))
 async def ready(request: Request, service: ServiceDep) -> dict[str, object]:
     """The store answers, and all in it that lists may have can be recommended."""

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 
+import httpx
 import pytest
 
 from service.index.faiss_flat import FlatIndex
@@ -42,3 +43,14 @@ async def test_ready_is_told_while_every_other_thread_is_busy(service: ClientMak
         release.set()
 
     assert ready.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+async def test_probes_may_ask_without_a_body(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.head(path)).status_code == 200
+
+
+async def test_a_path_with_a_slash_too_many_leads_to_no_other_host(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/metrics/", headers={"Host": "elsewhere.localhost"})
+
+    assert (answer.status_code, answer.headers.get("location")) == (404, None)
