@@ -46,6 +46,8 @@ class Manifest:
     libraries: Mapping[str, str]
     events_through: int | None = None
     """The last event that training saw, when it was trained from a service's export."""
+    store_id: str | None = None
+    """Of the store whose number `events_through` is; None where that was not kept."""
     files: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of every other file, by name."""
     format_version: int = FORMAT_VERSION
@@ -67,8 +69,9 @@ class Manifest:
         return {name: record.fields for name, record in self.encoders.items()}
 
     def to_bytes(self) -> bytes:
-        """As the file holds it: sorted, indented JSON."""
-        return (json.dumps(asdict(self), indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+        """As the file holds it: sorted, indented JSON; without `store_id` where there is none, as before there was any."""
+        fields = {name: value for name, value in asdict(self).items() if name != "store_id" or value is not None}
+        return (json.dumps(fields, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
     @property
     def version(self) -> str:

@@ -91,7 +91,7 @@ class Catalogue:
         known = {item.item_id: item for item in [*items, *placed]}
         changes: list[Change] = [Erased(user_id) for user_id in sorted(noted.users)]
         changes += [Put(known[name], created=False) if name in known else Deleted(name, existed=True) for name in noted.items]
-        self.apply([*changes, EventLog(store).stand(noted.pairs, self.space.version, self.space.events_through)])
+        self.apply([*changes, EventLog(store).stand(noted.pairs, self.space.version, self.ledger.trained_through)])
 
     def _placed(self, items: Sequence[StoredItem]) -> list[StoredItem]:
         """The items with their embeddings in this space; None for the embedding of one that it cannot read."""

@@ -51,6 +51,8 @@ class Judged:
     likes: Mapping[str, frozenset[str]]
     """By user: the held-out items that it liked."""
     erased: frozenset[str]
+    store_id: str | None
+    """Of the store that the events are of."""
 
 
 def judge(snapshot: Snapshot, held_out: Iterable[str], liking: Liking) -> Judged:
@@ -76,6 +78,7 @@ def judge(snapshot: Snapshot, held_out: Iterable[str], liking: Liking) -> Judged
         pairs=pairs,
         likes={user_id: frozenset(liked) for user_id, liked in likes.items()},
         erased=frozenset(snapshot.erased()),
+        store_id=snapshot.store_id,
     )
 
 
@@ -110,7 +113,7 @@ def _scores(vectors: FloatArray, user: FloatArray) -> FloatArray:
 
 
 def _ledger(space: Space, judged: Judged, rules: Rules) -> Ledger:
-    ledger = Ledger(space, rules)
+    ledger = Ledger(space, rules, space.trained_through(judged.store_id))
     placed = zip(judged.others, embed_stored(space, judged.others), strict=True)
     known = {item.item_id: KnownItem(0.0, None if found is None else found.vector) for item, found in placed}
     with ledger.lock:

@@ -108,7 +108,7 @@ class _Writer:
         exported = Exported(
             self._checkpoint.version, through, **counts, held_out=held_out, least_likes=least, left_out=dict(self._left_out)
         )
-        write_note(folder, ExportNote(self._liking, through), asdict(exported))
+        write_note(folder, ExportNote(self._liking, through, self._snapshot.store_id), asdict(exported))
         return exported
 
     def _write_interactions(self, folder: Path, ids: set[str]) -> tuple[int, int]:

@@ -33,8 +33,9 @@ class Noted:
 class Feed:
     """Leads whoever serves along the store's changes; called with the store's writer paused, or by it."""
 
-    def __init__(self, apply: Callable[[Sequence[Change]], None]) -> None:
-        self.follower = apply
+    def __init__(self) -> None:
+        self.follower: Callable[[Sequence[Change]], None] = lambda changes: None
+        """Told of every change; nobody is until somebody serves."""
         self._noted: Noted | None = None
 
     def apply(self, changes: Sequence[Change]) -> None:

@@ -26,7 +26,11 @@ class Ledger:
     A function of the checkpoint and the store's events, kept in memory and led along by every change.
     """
 
-    def __init__(self, space: Space, rules: Rules) -> None:
+    def __init__(self, space: Space, rules: Rules, trained_through: int) -> None:
+        """
+        Args:
+            trained_through: the number of the store's last event that the space's training saw.
+        """
         self.tables = LedgerTables(space)
         self.lock = self.tables.lock
         """Held by whoever calls `apply` or `settle`."""
@@ -34,6 +38,8 @@ class Ledger:
         """Set while something waits for `settle`."""
         self.changed_since = 0.0
         """Since when, by the monotonic clock."""
+        self.trained_through = trained_through
+        """What it was made with: an event up to it counts only where training kept nothing of its pair."""
         self._space, self._rules = space, rules
         self._refolding = Refolding(self.tables, space, rules)
         self._stale_items: dict[int, None] = {}
@@ -83,7 +89,7 @@ class Ledger:
         with self.lock:
             self.tables.erase(log.erased())
             items = dict(log.known_items(self._space.version))
-            for pair, events in log.pairs(self._space.events_through):
+            for pair, events in log.pairs(self.trained_through):
                 self._write_pair(pair, self._counting(pair, events), items)
             self._refold_all()
             self._stale_items.clear()
@@ -139,8 +145,9 @@ class Ledger:
 
     def _counting(self, pair: Pair, events: Sequence[KeptEvent]) -> Sequence[KeptEvent]:
         """The events that are not in the checkpoint already."""
-        through = 0 if self.tables.is_erased(pair[0]) else self._space.trained_through(*pair)
-        return [event for event in events if event.number > through]
+        if not self.trained_through or self.tables.is_erased(pair[0]) or not self._space.is_trained_pair(*pair):
+            return events
+        return [event for event in events if event.number > self.trained_through]
 
     def _write_pair(self, pair: Pair, events: Sequence[KeptEvent], known: Mapping[str, KnownItem]) -> None:
         user, item = self.tables.users.row(pair[0]), self.tables.items.row(pair[1])

@@ -118,11 +118,12 @@ def open_service(settings: Settings, space: Space) -> Service:
     start = time.monotonic()
     caches = _make_caches(settings)
     metrics = Metrics()
-    catalogue = make_catalogue(settings, space)
-    feed = Feed(catalogue.apply)
+    feed = Feed()
     store = Store(settings.store_url, _measured(feed.apply, metrics), max_waiting=settings.store_waiting)
     try:
-        store.space, store.trained_through = space.version, space.events_through
+        catalogue = make_catalogue(settings, space, store)
+        feed.follower = catalogue.apply
+        store.space, store.trained_through = space.version, catalogue.ledger.trained_through
         if settings.force_checkpoint:
             write_active(store, None)
         catalogue.build(store)
@@ -145,9 +146,11 @@ def open_service(settings: Settings, space: Space) -> Service:
     return service
 
 
-def make_catalogue(settings: Settings, space: Space) -> Catalogue:
-    """An empty one for a space, with an index and a ledger of its own."""
-    return Catalogue(space, FlatIndex(space.tower.width), Ledger(space, make_rules(settings, space)))
+def make_catalogue(settings: Settings, space: Space, store: Store) -> Catalogue:
+    """An empty one, with an index and a ledger of its own; later events of the store get numbers above those of training's."""
+    through = space.trained_through(store.store_id)
+    store.number_above(through)
+    return Catalogue(space, FlatIndex(space.tower.width), Ledger(space, make_rules(settings, space), through))
 
 
 def make_service(shared: Shared, catalogue: Catalogue) -> Service:

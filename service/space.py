@@ -93,20 +93,22 @@ class Space:
         row = self._item_rows.get(item_id)
         return 0 if row is None else int(self._likes[row])
 
-    @property
-    def events_through(self) -> int:
-        """The number of the last event that training saw; 0: none."""
-        return self.manifest.events_through or 0
-
-    def trained_through(self, user_id: str, item_id: str) -> int:
+    def trained_through(self, store_id: str | None) -> int:
         """
-        The number of the last event of a user on an item that training may have taken in; 0: none.
+        The number of the last event of a store that training saw; 0: none.
 
-        It took in those up to `events_through`, of the pairs that it kept. Of an item that was held out, or a pair that
-        only looked, it knows nothing, so that all events of these count.
+        Numbers of another store say nothing here. A checkpoint that does not name its store is taken to be of this one.
         """
-        through = self.events_through
-        return through if through and len(self._trained_pair(user_id, item_id)) else 0
+        its_own = self.manifest.store_id in (None, store_id)
+        return (self.manifest.events_through or 0) if its_own else 0
+
+    def is_trained_pair(self, user_id: str, item_id: str) -> bool:
+        """
+        Whether training kept anything of a user on an item.
+
+        Of an item that was held out, or a pair that only looked, it knows nothing, so that all events of these count.
+        """
+        return len(self._trained_pair(user_id, item_id)) > 0
 
     def liked_in_training(self, user_id: str, item_id: str) -> bool:
         """Whether this like is in the user's trained embedding."""

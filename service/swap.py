@@ -153,7 +153,7 @@ class Swapper:
 
     def _build(self, service: Service, space: Space) -> Catalogue:
         self._tell(state="embedding", total=service.store.count())
-        catalogue = make_catalogue(service.shared.settings, space)
+        catalogue = make_catalogue(service.shared.settings, space, service.store)
         catalogue.embed(service.store, self._advance)
         self._tell(state="catching_up")
         catalogue.fill(service.store)
@@ -177,7 +177,7 @@ class Swapper:
             catalogue.follow(service.store, shared.feed.take_notes())
             _settle(catalogue)
             write_active(service.store, active)  # the last step that can fail
-            service.store.space, service.store.trained_through = space.version, space.events_through
+            service.store.space, service.store.trained_through = space.version, catalogue.ledger.trained_through
             service.store.is_ahead = False  # all of this index comes from the store
             shared.feed.follower = catalogue.apply
             shared.ingestor.serve(space)

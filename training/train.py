@@ -107,6 +107,7 @@ def train_on(
         dataset=_describe(folder, warm, len(cold.item_ids), config),
         metrics={"split": "cold_val", **metrics.means(), **errors, "users": len(metrics.users), "items": len(cold.item_ids)},
         events_through=folder.events_through,
+        store_id=folder.store_id,
         libraries={name: importlib.metadata.version(name) for name in _LIBRARIES},
     )
     return Checkpoint(

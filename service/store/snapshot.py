@@ -9,6 +9,7 @@ from service.errors import StoreUnavailable
 from service.store import tables
 from service.store.engine import is_there, open_engine, translated
 from service.store.event_records import NewEvent
+from service.store.identity import read_store_id
 from service.store.migrations import SCHEMA_VERSION
 from service.store.records import StoredItem
 
@@ -25,6 +26,11 @@ class Snapshot:
     def events_through(self) -> int:
         """Number of the last event that was ever kept; 0: none."""
         return int(self._connection.execute(sa.select(sa.func.max(tables.events_table.c.number))).scalar() or 0)
+
+    @property
+    def store_id(self) -> str | None:
+        """Which store it is; None where it has no id yet."""
+        return read_store_id(self._connection)
 
     def erased(self) -> set[str]:
         """Users that were erased."""

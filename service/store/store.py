@@ -17,6 +17,7 @@ from service.errors import PreconditionFailed, SpaceChanged
 from service.preconditions import UNCONDITIONAL, Precondition
 from service.store import tables
 from service.store.engine import lock_store, open_engine, translated
+from service.store.identity import ensure_store_id, raise_numbers
 from service.store.migrations import SCHEMA_VERSION, migrate
 from service.store.records import Change, Deleted, Put, StoredEmbedding, StoredItem, Writing
 
@@ -52,7 +53,7 @@ class Store:
         try:
             with translated():
                 self._engine = open_engine(url)
-                self._change = self._prepare()
+                self._change, self.store_id = self._prepare()
         except BaseException:
             self._release()
             raise
@@ -99,6 +100,11 @@ class Store:
         """A transaction beside the queue of writes and never beside one of them; for the other files of this package."""
         with self._writing, translated(), self._engine.begin() as connection:
             yield connection
+
+    def number_above(self, through: int) -> None:
+        """From when it returns, new events have numbers above `through`."""
+        with self.writing_now() as connection:
+            raise_numbers(connection, through)
 
     def put_embeddings(self, items: Sequence[StoredItem]) -> None:
         """Keeps the embeddings of items, in whatever space; those of an item that was written since are passed over."""
@@ -209,8 +215,8 @@ class Store:
         if self._lock_file is not None:
             self._lock_file.close()
 
-    def _prepare(self) -> int:
-        """Makes the tables where there are none, leads older ones to today's, and returns the last change number."""
+    def _prepare(self) -> tuple[int, str]:
+        """Makes the tables where there are none, leads older ones to today's; returns the last change number and the id."""
         version = sa.update(tables.meta_table).where(tables.meta_table.c.key == "schema_version")
         with self._engine.begin() as connection:
             tables.metadata.create_all(connection)
@@ -222,7 +228,8 @@ class Store:
             elif int(found) != SCHEMA_VERSION:
                 migrate(connection, int(found))
                 connection.execute(version.values(value=str(SCHEMA_VERSION)))
-            return int(connection.execute(sa.select(sa.func.max(tables.items_table.c.change))).scalar() or 0)
+            change = int(connection.execute(sa.select(sa.func.max(tables.items_table.c.change))).scalar() or 0)
+            return change, ensure_store_id(connection)
 
     def _commit(self, operations: Sequence[Operation]) -> Sequence[Change | Exception]:
         with self._writing:

@@ -24,7 +24,7 @@ from service.space import Space
 from tests.conftest import HASHED, ServiceContext
 from tests.fakes import draw_jpeg
 from tests.service.from_the_store import Recomputed
-from tests.service.settling import settle, swap
+from tests.service.settling import running, settle, swap
 from tests.service.test_exactness import assert_same, lists, post
 from training.config import DataConfig, ReadingConfig, TrainConfig
 from training.data.plain import read_folder
@@ -116,7 +116,7 @@ async def test_a_checkpoint_of_an_export_counts_every_event_once(
     """Nothing is encoded again; thawed items are warm; what was trained on neither folds nor thaws, the rest does."""
     async with ServiceContext(space, settings).client() as client:
         await fill(client, checkpoint)
-        written = write(settings, tmp_path / "out")
+        written, store_id = write(settings, tmp_path / "out"), running(client).store.store_id
         config = TrainConfig(
             DataConfig(tmp_path / "out", cache=tmp_path / "cache"),
             tmp_path / "next",
@@ -140,6 +140,7 @@ async def test_a_checkpoint_of_an_export_counts_every_event_once(
     assert encoded.execute("SELECT count(*) FROM features").fetchone() == (0,)
     encoded.close()
     assert following.manifest.events_through == written.events_through
+    assert following.manifest.store_id == store_id
     states = {item_id: items[item_id]["state"] for item_id in items}
     assert {states[item_id] for item_id in written.held_out} == {"thawing"}
     assert {states[item_id] for item_id in set(items) - set(written.held_out)} == {"warm"}

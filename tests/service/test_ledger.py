@@ -27,7 +27,7 @@ def test_an_item_keeps_what_its_audience_says_while_others_leave_a_part_at_a_tim
 ) -> None:
     """Ann and Bob go, one of them is refolded, and Cay comes before the other is."""
     monkeypatch.setattr("service.refolding._PAIRS_AT_ONCE", 1)
-    led, fresh = Ledger(space, Rules()), Ledger(space, Rules())
+    led, fresh = Ledger(space, Rules(), 0), Ledger(space, Rules(), 0)
     with led.lock:
         led.apply([like(space, at, user, item) for at, item in enumerate(ITEMS, 1) for user in ("ann", "bob")])
     settle(led)

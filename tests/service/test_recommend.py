@@ -103,7 +103,7 @@ CACHES: list[UserCache] = [
 
 @pytest.mark.parametrize("cache", CACHES)
 async def test_no_state_of_the_cache_changes_a_user(space: Space, checkpoint: Checkpoint, cache: UserCache) -> None:
-    users = Users(space, [cache], Metrics(), Ledger(space, Rules()))
+    users = Users(space, [cache], Metrics(), Ledger(space, Rules(), 0))
 
     for _ in range(2):
         found = await users.embedding(USER, fallback=False)

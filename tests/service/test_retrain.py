@@ -166,7 +166,7 @@ def test_a_few_items_are_said_to_say_little() -> None:
 
 def test_the_same_checkpoint_is_not_worse_than_itself(space: Space, checkpoint_path: Path) -> None:
     checkpoint = load_checkpoint(checkpoint_path)
-    judged = Judged(_items(space), [], {}, {checkpoint.user_ids[0]: frozenset({"one"})}, frozenset())
+    judged = Judged(_items(space), [], {}, {checkpoint.user_ids[0]: frozenset({"one"})}, frozenset(), None)
 
     found = compare(space, space, judged, Rules())
 
@@ -175,7 +175,7 @@ def test_the_same_checkpoint_is_not_worse_than_itself(space: Space, checkpoint_p
 
 
 def test_who_was_erased_judges_nothing(space: Space) -> None:
-    judged = Judged(_items(space), [], {}, {"a": frozenset({"one"}), "b": frozenset({"two"})}, frozenset({"a"}))
+    judged = Judged(_items(space), [], {}, {"a": frozenset({"one"}), "b": frozenset({"two"})}, frozenset({"a"}), None)
 
     assert compare(space, space, judged, Rules()).users == 1
 
@@ -189,7 +189,7 @@ def test_equal_scores_are_ranked_by_the_hash_of_the_id_however_the_items_come(
     monkeypatch.setattr("service.compare.embed_stored", lambda _, items: [same] * len(items))
     liked = by_hash[0 if likes_the_first else -1]
     for names in (by_hash, by_hash[::-1]):
-        judged = Judged([StoredItem(name) for name in names], [], {}, {"a": frozenset({liked})}, frozenset())
+        judged = Judged([StoredItem(name) for name in names], [], {}, {"a": frozenset({liked})}, frozenset(), None)
 
         assert compare(space, space, judged, Rules()).new == float(likes_the_first)
 

@@ -119,13 +119,20 @@ def test_what_a_service_counts_as_a_like_is_one_in_what_it_exported(tmp_path: Pa
 
     folder = read(tmp_path, rows, threshold=None)
 
-    assert (folder.liking.threshold, folder.events_through) == (4.0, 9)
+    assert (folder.liking.threshold, folder.events_through, folder.store_id) == (4.0, 9, None)
     assert folder.interactions.positive.tolist() == [True, False]
     assert read(tmp_path, rows, threshold=3).interactions.positive.all()
 
 
 @pytest.mark.parametrize(
-    "note", ["[]", "{}", '{"events_through": 1, "event_weights": {"viw": 1}}', '{"events_through": 1, "threshold": "x"}']
+    "note",
+    [
+        "[]",
+        "{}",
+        '{"events_through": 1, "event_weights": {"viw": 1}}',
+        '{"events_through": 1, "threshold": "x"}',
+        '{"events_through": 1, "store_id": 7}',
+    ],
 )
 def test_a_note_that_no_export_wrote_is_refused(tmp_path: Path, note: str) -> None:
     (tmp_path / "export.json").write_text(note)

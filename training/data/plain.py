@@ -26,6 +26,8 @@ class DataFolder:
     """What the positives were told by."""
     events_through: int | None = None
     """The last event of the service that wrote the folder (`thaw export`); None for any other folder."""
+    store_id: str | None = None
+    """Of the store that gave that number, as far as the folder says."""
 
     def require_usable(self, max_bad_share: float) -> None:
         """
@@ -67,5 +69,5 @@ def read_folder(path: Path, *, threshold: float | None = None) -> DataFolder:
     liking = Liking() if note is None else note.liking
     liking = liking if threshold is None else replace(liking, threshold=threshold)
     interactions = read_interactions(find_table(path, "interactions"), rows, liking, bad_interactions)
-    events_through = None if note is None else note.events_through
-    return DataFolder(path, items, interactions, bad_items, bad_interactions, liking, events_through)
+    events_through, store_id = (None, None) if note is None else (note.events_through, note.store_id)
+    return DataFolder(path, items, interactions, bad_items, bad_interactions, liking, events_through, store_id)
