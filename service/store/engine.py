@@ -1,6 +1,7 @@
 """Opening a database, holding it alone, and translating its errors at the door."""
 
 import fcntl
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from service.errors import SettingsError, StoreInUse, StoreUnavailable
+
+_PATIENT, _IMPATIENT = "busy_timeout=5000", "busy_timeout=0"
 
 
 def _database_of(url: str) -> str | None:
@@ -65,12 +68,33 @@ def open_engine(url: str) -> sa.Engine:
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver must not begin transactions on its own
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", _PATIENT):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN")
+
+
+def empty_log(engine: sa.Engine) -> bool:
+    """
+    Takes what was written into the database and empties the log before it: what was deleted can be read in it no more.
+
+    Returns:
+        Whether it is empty; not while somebody reads the database as it was before. Waits for nobody.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    connection = engine.raw_connection()  # outside of any transaction
+    try:
+        connection.cursor().execute(f"PRAGMA {_IMPATIENT}")
+        busy, *_ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+    except sqlite3.Error:  # a full disk: the log keeps what it holds
+        return False
+    finally:
+        connection.cursor().execute(f"PRAGMA {_PATIENT}")
+        connection.close()
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from service.batching import Batcher
 from service.errors import PreconditionFailed, SpaceChanged
 from service.preconditions import UNCONDITIONAL, Precondition
 from service.store import tables
-from service.store.engine import lock_store, open_engine, translated
+from service.store.engine import empty_log, lock_store, open_engine, translated
+from service.store.event_records import Erased
 from service.store.identity import ensure_store_id, raise_numbers
 from service.store.migrations import SCHEMA_VERSION, migrate
 from service.store.records import Change, Deleted, Put, StoredEmbedding, StoredItem, Writing
@@ -54,6 +55,7 @@ class Store:
             with translated():
                 self._engine = open_engine(url)
                 self._change, self.store_id = self._prepare()
+                self._log_is_owed = not empty_log(self._engine)
         except BaseException:
             self._release()
             raise
@@ -244,11 +246,14 @@ class Store:
                 return [error]
             # One write that cannot be done must not take the others with it.
             return [answer for operation in operations for answer in self._commit([operation])]
+        self._log_is_owed |= any(isinstance(answer, Erased) for answer in answers)
         try:
             self._on_change([answer for answer in answers if not isinstance(answer, Exception)])
         except BaseException:
             self.is_ahead = True
             raise
+        if self._log_is_owed:  # a user was erased, and may still be read in the log of writes
+            self._log_is_owed = not empty_log(self._engine)
         return answers
 
     def _put(self, connection: sa.Connection, item: StoredItem, writing: Writing) -> Put:
