@@ -3,7 +3,7 @@
 import fcntl
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -73,7 +73,13 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    # One that has read before it writes does not wait for another process that writes: SQLite refuses it at once.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writing") else "BEGIN")
+
+
+def begin_writing(engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
+    """A transaction to write in; it waits some seconds for that of another process."""
+    return engine.execution_options(writing=True).begin()
 
 
 def empty_log(engine: sa.Engine) -> bool:

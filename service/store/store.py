@@ -16,7 +16,7 @@ from service.batching import Batcher
 from service.errors import PreconditionFailed, SpaceChanged
 from service.preconditions import UNCONDITIONAL, Precondition
 from service.store import tables
-from service.store.engine import empty_log, lock_store, open_engine, translated
+from service.store.engine import begin_writing, empty_log, lock_store, open_engine, translated
 from service.store.event_records import Erased
 from service.store.identity import ensure_store_id, raise_numbers
 from service.store.migrations import SCHEMA_VERSION, migrate
@@ -100,7 +100,7 @@ class Store:
     @contextmanager
     def writing_now(self) -> Iterator[sa.Connection]:
         """A transaction beside the queue of writes and never beside one of them; for the other files of this package."""
-        with self._writing, translated(), self._engine.begin() as connection:
+        with self._writing, translated(), begin_writing(self._engine) as connection:
             yield connection
 
     def number_above(self, through: int) -> None:
@@ -220,7 +220,7 @@ class Store:
     def _prepare(self) -> tuple[int, str]:
         """Makes the tables where there are none, leads older ones to today's; returns the last change number and the id."""
         version = sa.update(tables.meta_table).where(tables.meta_table.c.key == "schema_version")
-        with self._engine.begin() as connection:
+        with begin_writing(self._engine) as connection:
             tables.metadata.create_all(connection)
             found = connection.execute(
                 sa.select(tables.meta_table.c.value).where(tables.meta_table.c.key == "schema_version")
@@ -238,12 +238,14 @@ class Store:
             return self._commit_alone(operations)
 
     def _commit_alone(self, operations: Sequence[Operation]) -> Sequence[Change | Exception]:
+        begun = False
         try:
-            with translated(), self._engine.begin() as connection:
+            with translated(), begin_writing(self._engine) as connection:
+                begun = True
                 answers = [_answer(operation, connection) for operation in operations]
         except Exception as error:  # noqa: BLE001 - whatever one write does, the others must be answered
-            if len(operations) == 1:
-                return [error]
+            if len(operations) == 1 or not begun:
+                return [error] * len(operations)
             # One write that cannot be done must not take the others with it.
             return [answer for operation in operations for answer in self._commit([operation])]
         self._log_is_owed |= any(isinstance(answer, Erased) for answer in answers)

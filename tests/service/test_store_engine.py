@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from service.errors import StoreUnavailable
 from service.store.engine import _configure_sqlite
 from service.store.event_records import NewEvent
 from service.store.events import EventLog
 from service.store.store import Store
-from tests.service.test_store import item
+from tests.service.test_store import item, wait_until
 
 
 @pytest.fixture
@@ -94,3 +96,44 @@ def test_what_a_killed_service_left_in_the_log_goes_at_the_next_start(url: str, 
     store.close()
 
     assert left == {}
+
+
+@pytest.fixture
+def other_writer(store: Store) -> Iterator[sqlite3.Connection]:
+    """Another process that has begun to write."""
+    connection = sqlite3.connect(str(store._engine.url.database), isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    yield connection
+    connection.close()
+
+
+def test_a_write_waits_for_another_process_that_writes(store: Store, other_writer: sqlite3.Connection) -> None:
+    written = store.put(item("a"))
+    with pytest.raises(TimeoutError):
+        written.result(0.3)
+
+    other_writer.execute("COMMIT")
+
+    assert written.result(10).created
+
+
+def test_writes_that_cannot_begin_fail_together(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each by itself would wait for the other process anew."""
+    monkeypatch.setattr("service.store.engine._PATIENT", "busy_timeout=50")
+    store, failed = Store(url, lambda changes: None), list[str | None]()
+    sa.event.listen(store._engine, "handle_error", lambda context: failed.append(context.statement))
+    other = sqlite3.connect(str(store._engine.url.database), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with store.paused():
+        first = store.put(item("first"))  # the writer takes it alone, and waits
+        assert wait_until(lambda: not store.waiting)
+        futures = [store.put(item(f"item-{at}")) for at in range(20)]
+
+    errors = [future.exception(10) for future in (first, *futures)]
+    other.close()
+    written = store.put(item("a")).result(10)
+    store.close()
+
+    assert {type(error) for error in errors} == {StoreUnavailable}
+    assert failed == ["BEGIN IMMEDIATE"] * 2
+    assert written.created
