@@ -1,6 +1,7 @@
 """Opening a database, holding it alone, and translating its errors at the door."""
 
 import fcntl
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from service.errors import SettingsError, StoreInUse, StoreUnavailable
 
+_WRITE_IT = "write it as sqlite:///thaw.sqlite, or sqlite:////data/thaw.sqlite"
 _PATIENT, _IMPATIENT = "busy_timeout=5000", "busy_timeout=0"
 
 
@@ -20,14 +22,15 @@ def _database_of(url: str) -> str | None:
     The database of a store's URL.
 
     Raises:
-        SettingsError: it is no URL.
+        SettingsError: it is no URL, or names a SQLite file by a URL of its own, which may hide what file it is.
     """
     try:
-        return sa.make_url(url).database
+        database = sa.make_url(url).database
     except ArgumentError as error:
-        raise SettingsError(
-            "THAW_STORE_URL is no URL: write it as sqlite:///thaw.sqlite, or sqlite:////data/thaw.sqlite"
-        ) from error
+        raise SettingsError(f"THAW_STORE_URL is no URL: {_WRITE_IT}") from error
+    if url.startswith("sqlite") and database and database.startswith("file:"):
+        raise SettingsError(f"THAW_STORE_URL names its file by a file: URL, which is not read: {_WRITE_IT}")
+    return database
 
 
 def lock_store(url: str) -> IO[bytes] | None:
@@ -35,7 +38,7 @@ def lock_store(url: str) -> IO[bytes] | None:
     database = _database_of(url)
     if not url.startswith("sqlite") or not database or database == ":memory:":
         return None
-    path = Path(database + ".lock")
+    path = Path(os.path.realpath(database) + ".lock")  # whatever link the store is reached by
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("wb")

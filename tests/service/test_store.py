@@ -235,6 +235,15 @@ def test_a_second_process_on_the_same_store_is_refused(tmp_path: Path, store: St
         Store(f"sqlite:///{tmp_path}/s.sqlite", lambda changes: None)
 
 
+def test_a_link_is_the_store_that_it_leads_to(tmp_path: Path, store: Store) -> None:
+    (tmp_path / "link.sqlite").symlink_to(tmp_path / "s.sqlite")
+    (tmp_path / "folder").symlink_to(tmp_path)
+
+    for path in ("link.sqlite", "folder/s.sqlite"):
+        with pytest.raises(StoreInUse, match=path):
+            Store(f"sqlite:///{tmp_path}/{path}", lambda changes: None)
+
+
 def test_a_reopened_store_has_what_was_acknowledged(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/again.sqlite"
     store = Store(url, lambda changes: None)
@@ -274,6 +283,7 @@ def test_writes_are_flushed_to_the_disk(store: Store) -> None:
     ("url", "told"),
     [
         ("thaw.sqlite", "write it as sqlite:///thaw.sqlite"),
+        ("sqlite:///file:/data/s.sqlite?uri=true", "write it as sqlite:///thaw.sqlite"),
         ("postgresql+nosuchdriver://shop/thaw", "cannot be opened here"),
         ("nosuchdatabase://shop/thaw", "cannot be opened here"),
     ],
