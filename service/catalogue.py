@@ -76,6 +76,7 @@ class Catalogue:
 
     def fill(self, store: Store) -> None:
         """Fills the ledger and the index from the store; before anyone searches."""
+        store.require_width(self.space.version, self.space.tower.width)
         self.ledger.build(EventLog(store))
         for ids, vectors in store.embeddings(self.space.version):
             heads, served = store.heads(ids), self.ledger.serve(ids, vectors)

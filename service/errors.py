@@ -25,6 +25,7 @@ ProjectError (model/errors.py)
     ├── Overloaded                a queue is full: try again
     ├── Closing                   the service is stopping
     ├── StoreUnavailable          the store cannot write or read
+    │   └── RowDamaged                a row of it is not as it was written
     ├── OutOfStep                 the index did not follow the store: lists may be wrong
     ├── StoreInUse                another process serves from this store
     ├── SettingsError             a THAW_ variable has a bad value
@@ -32,7 +33,7 @@ ProjectError (model/errors.py)
                                   raised by commands alone, and each defined where it is raised
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from model.errors import ProjectError
 
@@ -220,6 +221,21 @@ class StoreUnavailable(ServiceError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f"the store does not answer: {reason}")
+
+
+class RowDamaged(StoreUnavailable):
+    """A row of the store is not as it was written."""
+
+    _WAYS_OUT: Mapping[str, str] = {
+        "items": "write its column attributes anew, such as {}",
+        "embeddings": "delete that row (the next start makes it anew)",
+        "features": "delete that row and post the item again",
+    }
+
+    def __init__(self, table: str, item_id: str, reason: str) -> None:
+        self.table, self.item_id = table, item_id
+        way_out = f"restore a backup, or {self._WAYS_OUT[table]}"
+        super().__init__(f"the row of item {item_id!r} in table {table} is damaged, {reason}: {way_out}")
 
 
 class OutOfStep(ServiceError):

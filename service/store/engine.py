@@ -28,6 +28,8 @@ def _database_of(url: str) -> str | None:
         database = sa.make_url(url).database
     except ArgumentError as error:
         raise SettingsError(f"THAW_STORE_URL is no URL: {_WRITE_IT}") from error
+    except ValueError as error:
+        raise SettingsError("THAW_STORE_URL has a port that is no number") from error
     if url.startswith("sqlite") and database and database.startswith("file:"):
         raise SettingsError(f"THAW_STORE_URL names its file by a file: URL, which is not read: {_WRITE_IT}")
     return database

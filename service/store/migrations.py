@@ -27,6 +27,18 @@ STEPS: tuple[Sequence[str], ...] = (
 SCHEMA_VERSION = 1 + len(STEPS)
 
 
+def read_version(found: str) -> int:
+    """
+    The schema's version, as the store tells it.
+
+    Raises:
+        StoreUnavailable: it is no number.
+    """
+    if not (found.isascii() and found.isdigit()):
+        raise StoreUnavailable(f"its schema_version, in table meta, is {found!r} and no number: restore a backup")
+    return int(found)
+
+
 def migrate(connection: sa.Connection, found: int) -> None:
     """
     Brings the tables of version `found` to today's, inside the caller's transaction.

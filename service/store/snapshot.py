@@ -10,7 +10,7 @@ from service.store import tables
 from service.store.engine import is_there, open_engine, translated
 from service.store.event_records import NewEvent
 from service.store.identity import read_store_id
-from service.store.migrations import SCHEMA_VERSION
+from service.store.migrations import SCHEMA_VERSION, read_version
 from service.store.records import StoredItem
 
 _EVENT = [tables.events_table.c[name] for name in ("number", *NewEvent.__slots__)]
@@ -83,5 +83,5 @@ def _require_version(connection: sa.Connection, url: str) -> None:
         found = connection.execute(sa.select(tables.meta_table.c.value).where(version)).scalar()
     if found is None:
         raise StoreUnavailable(f"there is no store of Thaw at {sa.make_url(url).render_as_string()}")
-    if int(found) != SCHEMA_VERSION:
+    if read_version(found) != SCHEMA_VERSION:
         raise StoreUnavailable(f"its schema has version {found}, this command reads {SCHEMA_VERSION}: start the service once")

@@ -13,13 +13,13 @@ import sqlalchemy as sa
 
 from model.content import FloatArray
 from service.batching import Batcher
-from service.errors import PreconditionFailed, SpaceChanged
+from service.errors import PreconditionFailed, RowDamaged, SpaceChanged
 from service.preconditions import UNCONDITIONAL, Precondition
 from service.store import tables
 from service.store.engine import begin_writing, empty_log, lock_store, open_engine, translated
 from service.store.event_records import Erased
 from service.store.identity import ensure_store_id, raise_numbers
-from service.store.migrations import SCHEMA_VERSION, migrate
+from service.store.migrations import SCHEMA_VERSION, migrate, read_version
 from service.store.records import Change, Deleted, Put, StoredEmbedding, StoredItem, Writing
 
 Operation: TypeAlias = Callable[[sa.Connection], Change]
@@ -167,6 +167,18 @@ class Store:
             for rows in connection.execute(query).partitions(_VECTORS_AT_ONCE):
                 yield [row.item_id for row in rows], np.stack([np.frombuffer(row.vector, np.float32) for row in rows])
 
+    def require_width(self, space: str, width: int) -> None:
+        """
+        Raises:
+            RowDamaged: an embedding in the space is not (width,).
+        """
+        vector, here = tables.embeddings_table.c.vector, tables.embeddings_table.c.space == space
+        query = sa.select(tables.embeddings_table.c.item_id, sa.func.length(vector).label("size"))
+        with self.reading() as connection:
+            bad = connection.execute(query.where(here, sa.func.length(vector) != 4 * width).limit(1)).first()
+        if bad is not None:
+            raise RowDamaged("embeddings", bad.item_id, f"its vector has {bad.size} bytes instead of {4 * width}")
+
     def without_embedding(self, space: str) -> Iterator[list[StoredItem]]:
         """Items that have no embedding in the space, with their features, in batches."""
         placed = sa.select(tables.embeddings_table.c.item_id).where(tables.embeddings_table.c.space == space)
@@ -227,8 +239,8 @@ class Store:
             ).scalar()
             if found is None:
                 connection.execute(sa.insert(tables.meta_table).values(key="schema_version", value=str(SCHEMA_VERSION)))
-            elif int(found) != SCHEMA_VERSION:
-                migrate(connection, int(found))
+            elif (old := read_version(found)) != SCHEMA_VERSION:
+                migrate(connection, old)
                 connection.execute(version.values(value=str(SCHEMA_VERSION)))
             change = int(connection.execute(sa.select(sa.func.max(tables.items_table.c.change))).scalar() or 0)
             return change, ensure_store_id(connection)

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
+from service.errors import RowDamaged
 from service.store.chunks import chunks
 from service.store.records import StoredEmbedding, StoredFeatures, StoredItem
 
@@ -124,16 +126,24 @@ def read_features(connection: sa.Connection, ids: Sequence[str]) -> dict[str, di
 
 def read_embeddings(connection: sa.Connection, ids: Sequence[str], space: str) -> dict[str, StoredEmbedding]:
     query = sa.select(embeddings_table).where(embeddings_table.c.space == space)
-    return {
-        row.item_id: StoredEmbedding(row.space, np.frombuffer(row.vector, np.float32), json.loads(row.fusion))
-        for some in chunks(ids)
-        for row in connection.execute(query.where(embeddings_table.c.item_id.in_(some)))
-    }
+    rows = (row for some in chunks(ids) for row in connection.execute(query.where(embeddings_table.c.item_id.in_(some))))
+    return {row.item_id: _to_embedding(row) for row in rows}
+
+
+def _to_embedding(row: "sa.Row[Any]") -> StoredEmbedding:
+    try:
+        return StoredEmbedding(row.space, np.frombuffer(row.vector, np.float32), json.loads(row.fusion))
+    except ValueError as error:
+        raise RowDamaged("embeddings", row.item_id, str(error)) from error
 
 
 def to_item(row: sa.RowMapping, features: Mapping[str, StoredFeatures], embedding: StoredEmbedding | None) -> StoredItem:
     plain = {name: row[name] for name in _PLAIN}
-    return StoredItem(**plain, attributes=json.loads(row["attributes"]), features=features, embedding=embedding)
+    try:
+        attributes = json.loads(row["attributes"])
+    except ValueError as error:
+        raise RowDamaged("items", row["item_id"], f"its attributes are no JSON ({error})") from error
+    return StoredItem(**plain, attributes=attributes, features=features, embedding=embedding)
 
 
 def read_changes(connection: sa.Connection, ids: Sequence[str]) -> dict[str, int]:
