@@ -40,6 +40,8 @@ class Ledger:
         """Since when, by the monotonic clock."""
         self.trained_through = trained_through
         """What it was made with: an event up to it counts only where training kept nothing of its pair."""
+        self.is_led = True
+        """Whether the store's changes still come; once another checkpoint took over, it does not hear of erasures."""
         self._space, self._rules = space, rules
         self._refolding = Refolding(self.tables, space, rules)
         self._stale_items: dict[int, None] = {}

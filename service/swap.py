@@ -180,6 +180,7 @@ class Swapper:
             service.store.space, service.store.trained_through = space.version, catalogue.ledger.trained_through
             service.store.is_ahead = False  # all of this index comes from the store
             shared.feed.follower = catalogue.apply
+            service.ledger.is_led = False
             shared.ingestor.serve(space)
             shared.metrics.serve_space(space.version, space.manifest.recipe)
             self._serve(make_service(shared, catalogue))

@@ -136,6 +136,8 @@ class Users:
 
     def _is_current(self, user_id: str, number: int) -> bool:
         """Whether what was computed for an event number still holds: nothing of an erased user is kept."""
+        if not self._ledger.is_led:
+            return False
         return self._tables.number(user_id) == number and (number > 0 or not self._tables.is_erased(user_id))
 
     def _remember(self, caches: Sequence[UserCache], user_id: str, value: bytes) -> None:

@@ -2,16 +2,20 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
+from service.settings import Settings
+from service.space import Space
 from service.user_cache import LocalUserCache
 from tests.conftest import ClientMaker
 from tests.fakes import open_redis
 from tests.service.sending import STRANGER, USER, event, post_items, scores, send
-from tests.service.settling import running, settle
+from tests.service.settling import running, settle, swap
+from tests.service.swapping import serving
 
 pytestmark = pytest.mark.anyio
 KEY = "admin-key-of-the-test"
@@ -132,6 +136,25 @@ async def test_a_list_that_was_asked_for_before_an_erasure_leaves_nothing_in_a_c
         await asyncio.gather(*users._writes)
 
         assert await cache.get(user_id) is None
+
+
+async def test_a_list_that_was_asked_for_before_a_swap_leaves_nobody_in_a_cache_who_was_erased_after_it(
+    space: Space, settings: Settings, other_path: Path
+) -> None:
+    cache = HeldCache()
+    async with serving(space, settings) as client:
+        await post_items(client, "a")
+        users = running(client).users
+        users._caches = [cache]
+        asked = asyncio.create_task(client.get(f"/recommend/{USER}"))
+        await cache.reached.wait()
+        await swap(client, other_path)
+        assert (await client.delete(f"/users/{USER}")).status_code == 204
+        cache.go_on.set()
+        assert (await asked).status_code == 200
+        await asyncio.gather(*users._writes)
+
+        assert await cache.get(USER) is None
 
 
 async def test_a_dropped_value_is_gone() -> None:
