@@ -24,6 +24,7 @@ from service.settings import Settings
 from service.store.event_records import NewEvent
 from service.store.records import StoredItem
 from service.store.snapshot import Snapshot, open_snapshot
+from service.working_folder import held, remove_left
 
 _STOP_BY = 0.1
 """Of all items that somebody liked: held out to stop by where no cold one is there; another draw each time."""
@@ -65,7 +66,7 @@ class Exported:
 
 def export(settings: Settings, checkpoint: Path, out: Path, hold_out: HoldOut) -> Exported:
     """
-    Writes the folder beside its final name, then renames it.
+    Writes the folder beside its final name, then renames it; removes what a killed export to the same name left there.
 
     Users that were erased are left out, whatever they did since: no checkpoint learns from them again.
 
@@ -77,12 +78,14 @@ def export(settings: Settings, checkpoint: Path, out: Path, hold_out: HoldOut) -
         raise ExportRefused(f"{out} is there already: name another folder, or remove it")
     loaded = load_checkpoint(checkpoint)
     out.parent.mkdir(parents=True, exist_ok=True)
-    working = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
+    prefix = f".{out.name}."
+    remove_left(out.parent, prefix)
+    working = out.with_name(prefix + secrets.token_hex(4))
     working.mkdir()
     try:
-        with open_snapshot(settings.store_url) as snapshot:
+        with held(working), open_snapshot(settings.store_url) as snapshot:
             exported = _Writer(snapshot, loaded, hold_out, settings.liking(loaded.manifest.liking)).write(working)
-        working.rename(out)
+            working.rename(out)
     finally:
         shutil.rmtree(working, ignore_errors=True)
     return exported

@@ -21,8 +21,10 @@ from service.export import Exported, HoldOut, export
 from service.running import make_rules
 from service.settings import Settings
 from service.store.snapshot import open_snapshot
+from service.working_folder import held, remove_left
 
 FEW_ITEMS, FEW_USERS = 20, 50
+_PREFIX = "thaw-retrain-"
 
 
 class RetrainFailed(ServiceError):
@@ -72,7 +74,8 @@ def retrain(settings: Settings, wishes: Wishes) -> Retrained:
     manifest = load_manifest(serving)
     _require_serving(wishes.url, manifest.version)
     out = wishes.out or serving.absolute().with_name(f"checkpoint-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-    with tempfile.TemporaryDirectory(prefix="thaw-retrain-") as folder:
+    remove_left(Path(tempfile.gettempdir()), _PREFIX)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder, held(Path(folder)):
         exported = export(settings, serving, Path(folder) / "export", wishes.hold_out)
         if not wishes.force:
             _require_comparable(exported)

@@ -21,6 +21,7 @@ from service.errors import StoreUnavailable
 from service.export import Exported, ExportRefused, HoldOut, export
 from service.settings import Settings
 from service.space import Space
+from service.working_folder import held
 from tests.conftest import HASHED, ServiceContext
 from tests.fakes import draw_jpeg
 from tests.service.from_the_store import Recomputed
@@ -241,3 +242,17 @@ async def test_an_export_of_no_store_leaves_nothing(settings: Settings, tmp_path
         write(settings, tmp_path / "out")
 
     assert [path.name for path in tmp_path.iterdir()] == []
+
+
+async def test_an_export_removes_what_a_killed_one_left(settings: Settings, space: Space, tmp_path: Path) -> None:
+    """Not what another export to the same name is writing, nor what is called otherwise."""
+    left, busy, other = (tmp_path / name for name in (".out.0123abcd", ".out.4567abcd", ".out.mine"))
+    for folder in (left, busy, other):
+        folder.mkdir()
+        (folder / "interactions.csv.gz").write_text("what users did")
+
+    async with ServiceContext(space, settings).client():
+        with held(busy):
+            write(settings, tmp_path / "out")
+
+    assert [folder.exists() for folder in (left, busy, other)] == [False, True, True]

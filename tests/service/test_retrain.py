@@ -1,5 +1,6 @@
 """The closed loop, against a service in a process of its own."""
 
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -16,6 +17,7 @@ from model.ties import tie_key
 from service.client import Client
 from service.compare import Comparison, Judged, compare
 from service.configured import choose_checkpoint
+from service.errors import StoreUnavailable
 from service.export import HoldOut
 from service.reactions import Rules
 from service.retrain import Retrained, RetrainFailed, Wishes, _options, retrain, say
@@ -150,6 +152,25 @@ def test_a_service_of_another_store_is_not_retrained(checkpoint_path: Path, monk
 
     with pytest.raises(RetrainFailed, match="serves another"):
         retrain(settings, Wishes("http://127.0.0.1:9"))
+
+
+def test_a_retraining_removes_what_a_killed_one_left(
+    checkpoint_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folders that it had made for itself; no link, and nothing of others."""
+    left, kept, elsewhere = tmp_path / "thaw-retrain-ab_01xyz", tmp_path / "thaw-retrain-mine", tmp_path / "elsewhere"
+    for folder in (left / "export", kept, elsewhere):
+        folder.mkdir(parents=True)
+    link = tmp_path / "thaw-retrain-01234567"
+    link.symlink_to(elsewhere)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("service.retrain._require_serving", lambda url, version: None)
+    settings = Settings(store_url=f"sqlite:///{tmp_path}/nowhere.sqlite", checkpoint=checkpoint_path)
+
+    with pytest.raises(StoreUnavailable):
+        retrain(settings, Wishes("http://127.0.0.1:9"))
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", link.name, kept.name]
 
 
 @pytest.mark.parametrize(("force", "told"), [(False, "the old one serves on"), (True, "although it is worse")])
