@@ -94,6 +94,13 @@ class Catalogue:
         changes += [Put(known[name], created=False) if name in known else Deleted(name, existed=True) for name in noted.items]
         self.apply([*changes, EventLog(store).stand(noted.pairs, self.space.version, self.ledger.trained_through)])
 
+    def put_back(self, store: Store) -> None:
+        """Puts items into the index again that left it because they had expired, by a clock that was set back since."""
+        early = self.index.expired_early()
+        if early:
+            with store.paused():
+                self.follow(store, Noted(items=set(early)))
+
     def _placed(self, items: Sequence[StoredItem]) -> list[StoredItem]:
         """The items with their embeddings in this space; None for the embedding of one that it cannot read."""
         return [replace(item, embedding=found) for item, found in zip(items, embed_stored(self.space, items), strict=True)]

@@ -1,4 +1,4 @@
-"""The index checks itself: does its search find what looking at every row finds?"""
+"""The index checks itself: does it hold what it must, and does its search find what looking at every row finds?"""
 
 import asyncio
 import random
@@ -36,7 +36,7 @@ def _recall_at(found: list[Candidate], exact: list[Candidate]) -> float:
 
 async def watch_recall(live: Live, seconds: float) -> None:
     """
-    Measures now and every so many seconds, until it is cancelled.
+    Puts back what left the index too early, and measures: now and every so many seconds, until it is cancelled.
 
     A write between the two searches can make one measurement look bad: a bad one is taken twice, and the better counts.
     """
@@ -50,6 +50,7 @@ async def watch_recall(live: Live, seconds: float) -> None:
 
 async def _measure_once(live: Live) -> None:
     service = live.now
+    await asyncio.to_thread(service.catalogue.put_back, service.store)
     recall = await asyncio.to_thread(measure_recall, service.index)
     if recall is not None and recall < 1:
         again = await asyncio.to_thread(measure_recall, service.index)

@@ -78,11 +78,12 @@ class FlatIndex:
             self._overwrite([self._rows.row(item_ids[at]) for at in there], np.column_stack([embeddings, coldness])[there])
 
     def remove(self, item_ids: Collection[str]) -> None:
-        left = [item_id for item_id in dict.fromkeys(item_ids) if item_id in self._rows]
+        known = (item_id for item_id in dict.fromkeys(item_ids) if item_id in self._rows or self._expiries.has_taken(item_id))
+        left = list(known)
         for first in range(0, len(left), _AT_ONCE):
             with self._lock.writing():
-                part = [item_id for item_id in left[first : first + _AT_ONCE] if item_id in self._rows]
-                self._remove(part)
+                part = left[first : first + _AT_ONCE]
+                self._remove([item_id for item_id in part if item_id in self._rows])
                 for item_id in part:
                     self._expiries.note(item_id, None)
 
@@ -145,6 +146,10 @@ class FlatIndex:
             rows = [self._rows.row(item_id) for item_id in there]
             held = self._block.view()[rows] if rows else np.zeros((0, self._dim + 1), np.float32)
             return [self._entry(item_id, row, kept) for item_id, row, kept in zip(there, rows, held, strict=True)]
+
+    def expired_early(self) -> list[str]:
+        with self._lock.reading():
+            return self._expiries.early(self._clock())
 
     def moments(self) -> Moments:
         with self._lock.reading():

@@ -141,6 +141,10 @@ class Index(Protocol):
         """What is held of items, without attributes, in the order given; an id that is not there is passed over."""
         ...
 
+    def expired_early(self) -> list[str]:
+        """Ids of items that left because they had expired, by a clock that was set back since: they are to be put again."""
+        ...
+
     def moments(self) -> Moments:
         """Mean and covariance of all embeddings; nobody changes what is returned."""
         ...

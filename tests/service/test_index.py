@@ -138,6 +138,23 @@ def test_only_the_last_moment_of_an_item_counts() -> None:
     assert sorted(ids(index, X, 5)) == ["freed", "gone"]
 
 
+def test_what_expired_by_a_clock_that_ran_ahead_is_known_until_it_is_put_again() -> None:
+    now = [0.0]
+    index = FlatIndex(DIM, clock=lambda: now[0])
+    index.put(Entry(name, X, expires_at=at) for name, at in (("due", 5.0), ("early", 20.0), ("again", 20.0), ("deleted", 20.0)))
+    now[0] = 30.0
+    assert ids(index, X, 5) == []
+
+    ahead = index.expired_early()
+    now[0] = 10.0
+    index.put([Entry("again", X, expires_at=20.0)])
+    index.remove(["deleted"])
+
+    assert ahead == []
+    assert index.expired_early() == ["early"]
+    assert ids(index, X, 5) == ["again"]
+
+
 @pytest.mark.parametrize("shape", [(2,), (4,), (1, 3)])
 def test_a_wrong_width_is_refused_and_changes_nothing(shape: tuple[int, ...]) -> None:
     index = FlatIndex(DIM)

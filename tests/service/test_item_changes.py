@@ -1,14 +1,18 @@
 """Items change in parts, are hidden and expire."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from service.index.faiss_flat import FlatIndex
+from service.recall import _measure_once
 from tests.conftest import ClientMaker
 from tests.fakes import draw_jpeg
 from tests.service.changing import patch, read, scores
+from tests.service.settling import running
 from tests.service.test_bad_input import assert_problem
 from tests.service.test_items import listed, post
 
@@ -203,3 +207,22 @@ async def test_an_item_that_expired_before_it_came_is_kept_and_in_no_list(client
 
     assert (answer.status_code, answer.json()["searchable"]) == (201, False)
     assert await listed(client) == []
+
+
+async def test_what_expired_by_a_clock_that_ran_ahead_comes_back(client: httpx.AsyncClient) -> None:
+    """As it is in the store now, at the next check of the index."""
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    for name in ("a", "deleted"):
+        await client.post("/items", json={"item_id": name, "title": "Sailboat mug", "expires_at": later})
+    before, index = await scores(client), running(client).index
+    assert isinstance(index, FlatIndex)
+    index._clock = lambda: time.time() + 1e6
+    ahead = await scores(client)
+    index._clock = time.time
+    await client.delete("/items/deleted")
+
+    await _measure_once(client._transport.app.state.live)  # type: ignore[attr-defined]
+
+    assert before.keys() == {"a", "deleted"}
+    assert ahead == {}
+    assert await scores(client) == {"a": before["a"]}
