@@ -126,6 +126,23 @@ def test_odd_attributes_are_trained_on(tmp_path: Path, attributes: Callable[[int
     assert np.isfinite(embeddings).all()
 
 
+def test_words_that_no_two_items_share_are_left_out(tmp_path: Path) -> None:
+    folder = with_attributes(tmp_path / "data", lambda at: {"title": f"word{at}", "brand": f"b{at}"}, none)
+    encoders = {"*": "none", "words": "lexical-words", "attributes": "lexical-attributes"}
+    config = TrainConfig(
+        DataConfig(folder, cache=folder / "cache"),
+        folder / "out",
+        reading=ReadingConfig(encoders=encoders),
+        numbers={"width": "16"},
+        device="cpu",
+    )
+
+    checkpoint = train(config, SilentReporter()).checkpoint
+
+    assert np.isfinite(checkpoint.item_embeddings).all()
+    assert [[lens.modality for lens in view.lenses] for view in checkpoint.mamex.config.views] == [["attributes"]]
+
+
 @pytest.mark.parametrize(("items", "users"), [(2, 6), (30, 1), (1, 1)])
 def test_one_that_is_too_small_is_refused_in_a_sentence(tmp_path: Path, items: int, users: int) -> None:
     folder = write(tmp_path / "data", items=items, users=users, image=every, words=every)

@@ -14,7 +14,7 @@ items that lack something teach their part. The views of one kind of content kno
 count most where the other is missing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
 
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from model.config import LensConfig, MamexConfig, ViewConfig
 from model.content import FloatArray
 from model.encoders.spec import EncoderSpec, Kind
+from model.features import Encoding
 from model.fold_in import FoldIn
 from model.mamex import Mamex
 from training.errors import NothingLeft
@@ -105,9 +106,10 @@ def design_network(job: Job, numbers: ThawNumbers) -> MamexConfig:
     Raises:
         NothingLeft: no modality has two warm items to learn from.
     """
-    _tell_of_unread(job)
+    counts = _count_items(job, numbers)
+    _tell_of_unread(job, counts)
     views = []
-    for name, positions in _readings(job):
+    for name, positions in _readings(job, counts):
         rows = rows_with_any(job.warm.features, positions)
         lenses = tuple(_design_lens(job, numbers, position, rows) for position in positions)
         views.append(ViewConfig(name, lenses, tuple((at,) for at in range(len(lenses))), top_k=len(lenses)))
@@ -116,12 +118,13 @@ def design_network(job: Job, numbers: ThawNumbers) -> MamexConfig:
 
 def count_settings(job: Job, numbers: ThawNumbers) -> int:
     """How many settings training tries."""
-    return sum(count_tries(len(reads), numbers.passes, sums=not at) for at, (_, reads) in enumerate(_readings(job)))
+    readings = _readings(job, _count_items(job, numbers))
+    return sum(count_tries(len(reads), numbers.passes, sums=not at) for at, (_, reads) in enumerate(readings))
 
 
-def _readings(job: Job) -> list[tuple[str, list[int]]]:
-    """What each view reads: everything together, then each kind of content alone."""
-    readable = _readable(job)
+def _readings(job: Job, counts: Sequence[int]) -> list[tuple[str, list[int]]]:
+    """What each view reads: everything together, then each kind of content alone; of modalities with so many items each."""
+    readable = _readable(job, counts)
     order = (Kind.TEXT, Kind.IMAGE, Kind.ATTRIBUTES)
     kinds = {kind: [at for at, spec in readable.items() if spec.kind is kind] for kind in order}
     alone = [(str(kind), positions) for kind, positions in kinds.items() if positions]
@@ -129,29 +132,34 @@ def _readings(job: Job) -> list[tuple[str, list[int]]]:
     return [(TOGETHER, together), *alone] if len(alone) > 1 else alone
 
 
-def _readable(job: Job) -> dict[int, EncoderSpec]:
+def _readable(job: Job, counts: Sequence[int]) -> dict[int, EncoderSpec]:
     """
     Positions and encoders of the modalities that two warm items have: fewer teach nothing.
 
     Raises:
         NothingLeft: there is none.
     """
-    counts = _count_items(job)
     found = {at: spec for at, spec in enumerate(job.specs.values()) if counts[at] >= _FEWEST}
     if not found:
         raise NothingLeft("no modality is present in two warm items: there is nothing to learn from")
     return found
 
 
-def _tell_of_unread(job: Job) -> None:
-    for name, count in zip(job.specs, _count_items(job), strict=True):
+def _tell_of_unread(job: Job, counts: Sequence[int]) -> None:
+    for name, count in zip(job.specs, counts, strict=True):
         if count < _FEWEST:
             job.reporter.say(f"{name} is not read: {count} of the warm items have it, and two are needed")
 
 
-def _count_items(job: Job) -> list[int]:
-    """How many warm items have each modality."""
-    return [int(has_content(value).sum()) for value in job.warm.features.values]
+def _count_items(job: Job, numbers: ThawNumbers) -> list[int]:
+    """How many warm items have each modality; of a sparse one, how many have a term that its vocabulary knows."""
+    pairs = zip(job.specs.values(), job.warm.features.values, strict=True)
+    return [_count_known(value, spec.kind, numbers) if spec.sparse else int(has_content(value).sum()) for spec, value in pairs]
+
+
+def _count_known(encoding: Encoding, kind: Kind, numbers: ThawNumbers) -> int:
+    known = np.isin(encoding.indices, take_vocabulary(encoding, kind, limit=numbers.vocabulary).places)
+    return len(np.unique(np.repeat(np.arange(encoding.shape[0]), np.diff(encoding.indptr))[known]))
 
 
 def _design_lens(job: Job, numbers: ThawNumbers, position: int, rows: NDArray[np.intp]) -> LensConfig:
