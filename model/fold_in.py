@@ -9,8 +9,8 @@ Every recipe leaves arrays of these names in the checkpoint (`fold_in.safetensor
     rarity (1,)           what an anchor's popularity takes from its step: the power of e to the minus rarity x popularity
     spread (F, F)         covariance of items' taste; not there where embeddings have no popularity
     popularity (1,)       the weight of the popularity coordinate, in deviations of a user's scores; likewise
-    cold_shares (S,)      shares of cold items in the first 20 of a list, and
-    cold_taus (S,)        what a cold item's score must be helped by for them, in deviations of a user's scores
+    cold_shares (S,)      shares of cold items in the first 20 of a list that training reached; not there where it reached none
+    cold_taus (S,)        what a cold item's score must be helped by for them, in deviations of a user's scores; likewise
 
 Source: for SVD factors a user is the projection of its likes on the items' singular vectors (Cremonesi, Koren and
     Turrin, RecSys 2010), here with something of the plain sum of what it likes, shrunk towards the prior user, and

@@ -36,7 +36,11 @@ class Space:
         self._user_rows = {user_id: row for row, user_id in enumerate(checkpoint.user_ids)}
 
     def tau_for(self, cold_share: float) -> float:
-        """The tau with which about this share of the first 20 of a list is cold, as training measured it; 0 where it did not."""
+        """
+        The tau with which about this share of the first 20 of a list is cold, as training measured it; 0 where it did not.
+
+        Beyond the shares that training reached it is the tau of the nearest one.
+        """
         kept = self._checkpoint.fold_in
         return float(np.interp(cold_share, kept["cold_shares"], kept["cold_taus"])) if "cold_taus" in kept else 0.0
 

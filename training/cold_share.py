@@ -21,7 +21,7 @@ def find_taus(
     *,
     shares: Sequence[float] = SHARES,
     k: int = 20,
-) -> list[float]:
+) -> dict[float, float]:
     """
     The tau at which cold items fill each share of the first k, on average over users.
 
@@ -31,13 +31,17 @@ def find_taus(
     Args:
         users: (U, D), rows as in the warm data; a thousand of them are looked at.
         warm_items, cold_items: (I, D) and (C, D) embeddings.
+
+    Returns:
+        By share, in their order, those that some tau reaches: three cold items never fill half of twenty places.
     """
     looked = np.linspace(0, len(users) - 1, min(len(users), _USERS)).astype(np.intp)
     scores = users[looked] @ warm_items.T
     deviations = scores.std(axis=1, keepdims=True)
     best_warm = _best(np.where(entries(warm.seen[looked]), -np.inf, scores), k)
     best_cold = _best(users[looked] @ cold_items.T, k)
-    return [_bisect(best_warm, best_cold, deviations, share, k) for share in shares]
+    least, most = (cold_share(best_warm, best_cold + tau * deviations, k) for tau in (-_REACH, _REACH))
+    return {share: _bisect(best_warm, best_cold, deviations, share, k) for share in shares if least < share <= most}
 
 
 def cold_share(best_warm: FloatArray, best_cold: FloatArray, k: int) -> float:

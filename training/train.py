@@ -17,7 +17,7 @@ from model.encoders.probe import take_probes
 from model.features import Features
 from model.item_tower import all_threads
 from model.manifest import EncoderRecord, Manifest
-from training.cold_share import SHARES, find_taus
+from training.cold_share import find_taus
 from training.config import TrainConfig, read_numbers
 from training.data.plain import DataFolder, read_folder
 from training.dataset import WarmData, split_data
@@ -139,9 +139,10 @@ def report_health(trained: Trained, reporter: Reporter) -> dict[str, Any]:
 
 
 def _cold_shares(trained: Trained, warm: WarmData, cold: FloatArray) -> dict[str, FloatArray]:
-    """Which tau gives lists which share of cold items, with the validation items as the cold ones."""
+    """Which tau gives lists which share of cold items, with the validation items as the cold ones; nothing if none does."""
     taus = find_taus(trained.user_embeddings, warm, trained.item_embeddings, cold)
-    return {"cold_shares": np.array(SHARES, np.float32), "cold_taus": np.array(taus, np.float32)}
+    named = {"cold_shares": np.array([*taus], np.float32), "cold_taus": np.array([*taus.values()], np.float32)}
+    return named if taus else {}
 
 
 def run_recipe(job: Job, config: TrainConfig) -> Trained:

@@ -42,9 +42,27 @@ def test_tau_gives_the_asked_share(drawn: tuple[FloatArray, FloatArray, FloatArr
 
     taus = find_taus(users, warm_data(sp.csr_array(seen)), warm, cold, k=K)
 
-    for share, tau in zip(SHARES, taus, strict=True):
+    assert tuple(taus) == SHARES
+    for share, tau in taus.items():
         assert share_by_hand(users, seen, warm, cold, tau) == pytest.approx(share, abs=1 / K)
-    assert taus == sorted(set(taus))
+    assert list(taus.values()) == sorted(set(taus.values()))
+
+
+def test_a_share_that_the_cold_items_cannot_fill_has_no_tau(drawn: tuple[FloatArray, FloatArray, FloatArray, FloatArray]) -> None:
+    users, seen, warm, cold = drawn
+
+    taus = find_taus(users, warm_data(sp.csr_array(seen)), warm, cold[:6], k=K)
+
+    assert tuple(taus) == (0.02, 0.05, 0.1, 0.2, 0.3)
+    assert max(taus.values()) < 7
+
+
+def test_a_share_that_is_always_exceeded_has_no_tau(drawn: tuple[FloatArray, FloatArray, FloatArray, FloatArray]) -> None:
+    """Fifteen warm candidates leave five of twenty places to cold items, whatever these are worth."""
+    users, _, warm, cold = drawn
+    nothing = sp.csr_array((USERS, 15), dtype=np.float32)
+
+    assert tuple(find_taus(users, warm_data(nothing), warm[:15], cold, k=K)) == (0.3, 0.5)
 
 
 def test_the_share_rises_with_tau(drawn: tuple[FloatArray, FloatArray, FloatArray, FloatArray]) -> None:
@@ -65,7 +83,7 @@ def test_what_users_have_seen_never_counts() -> None:
     cells = (np.repeat(np.arange(USERS), 60), np.tile(np.arange(60), USERS))
     seen = sp.csr_array((np.zeros(60 * USERS, np.float32), cells), shape=(USERS, WARM))
 
-    (tau,) = find_taus(users, warm_data(seen), warm, cold, shares=[0.3], k=K)
+    tau = find_taus(users, warm_data(seen), warm, cold, shares=[0.3], k=K)[0.3]
 
     hidden = np.tile((np.arange(WARM) < 60).astype(np.float32), (USERS, 1))
     assert share_by_hand(users, hidden, warm, cold, tau) == pytest.approx(0.3, abs=0.5 / K)

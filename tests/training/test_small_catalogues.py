@@ -88,6 +88,13 @@ def test_a_small_catalogue_is_trained_on(tmp_path: Path, recipe: str, items: int
     assert np.isfinite(embeddings).all()
 
 
+def test_lists_that_hold_all_there_is_have_no_table_of_cold_shares(tmp_path: Path) -> None:
+    """Whatever a cold item were helped by, the same ones fill the twenty places."""
+    run(write(tmp_path, items=12, users=12, image=none, words=every), "thaw", width="8")
+
+    assert not load_checkpoint(tmp_path / "out").fold_in.keys() & {"cold_shares", "cold_taus"}
+
+
 def with_attributes(folder: Path, attributes: Callable[[int], dict[str, object]], words: Has) -> Path:
     write(folder, items=40, users=20, image=none, words=words)
     rows = [json.loads(line) for line in (folder / "items.jsonl").read_text().splitlines()]

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from model.content import FloatArray
-from training.cold_share import SHARES, find_taus
+from training.cold_share import find_taus
 from training.dataset import ColdData, WarmData, entries, keep_entries
 from training.metrics import mean_ndcg
 from training.progress import Reporter
@@ -47,20 +47,20 @@ class Row:
 
 
 def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
-    """The factors' own list of warm items, then the mixed list for each share."""
+    """The factors' own list of warm items, then the mixed list for each share that the validation items of all splits reach."""
     found: dict[str, list[Row]] = {}
     for trial in trials:
         for row in _rows(trial):
             found.setdefault(row.wanted_share, []).append(row)
             reporter.say(f"split {trial.seed}, cold share {row.wanted_share}: {row.ndcg:.4f}, warm {row.warm_ndcg:.4f}")
-    return [_averaged(name, rows) for name, rows in found.items()]
+    return [_averaged(name, rows) for name, rows in found.items() if len(rows) == len(trials)]
 
 
 def _rows(trial: Trial) -> list[Row]:
     lists = _train(trial)
     validation, test = lists.cold(trial.job.cold), lists.cold(trial.test)
     rows = [lists.factors_alone(), lists.row("warm items alone", test, -np.inf), lists.row("tau 0", test, 0.0)]
-    for share, tau in zip(SHARES, lists.taus(validation), strict=True):
+    for share, tau in lists.taus(validation).items():
         rows.append(lists.row(f"{share:.0%}", test, tau))
     return rows
 
@@ -100,8 +100,8 @@ class _Lists:
             _part(ranking, slice(warm_count, None)),
         )
 
-    def taus(self, cold: _Cold) -> list[float]:
-        """For each of the shares."""
+    def taus(self, cold: _Cold) -> dict[float, float]:
+        """By share, those that were reached."""
         users, items = self.trained.user_embeddings, self.trained.item_embeddings
         return find_taus(users, self.warm, items, cold.embeddings)
 

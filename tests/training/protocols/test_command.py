@@ -95,7 +95,8 @@ def test_every_protocol_measures(command: Command, tmp_path: Path, monkeypatch: 
         "new-users": ["folded from everything", "1 like", "2 likes"],
         "thawing": [*thawing.COUNTS],
         "missing": [*["half of the new items lose one"] * 2, "half of all items lose one"],
-        "mixed": ["the factors' own warm items", "warm items alone", "tau 0", "2%", "5%", "10%", "20%", "30%", "50%"],
+        # its few validation items never fill half of a list
+        "mixed": ["the factors' own warm items", "warm items alone", "tau 0", "2%", "5%", "10%", "20%", "30%"],
     }
     names = every[protocol]
     assert [next(iter(row.values())) for row in rows][-len(names) :] == names
