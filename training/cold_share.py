@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.content import FloatArray
+from model.content import BoolArray, FloatArray
 from training.dataset import WarmData, entries
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 _REACH = 8.0
 _STEPS = 16
 _USERS = 1000
+_CHUNK = 64
+"""Users whose scores of all items are held at once."""
 
 
 def find_taus(
@@ -36,12 +38,22 @@ def find_taus(
         By share, in their order, those that some tau reaches: three cold items never fill half of twenty places.
     """
     looked = np.linspace(0, len(users) - 1, min(len(users), _USERS)).astype(np.intp)
-    scores = users[looked] @ warm_items.T
-    deviations = scores.std(axis=1, keepdims=True)
-    best_warm = _best(np.where(entries(warm.seen[looked]), -np.inf, scores), k)
-    best_cold = _best(users[looked] @ cold_items.T, k)
-    least, most = (cold_share(best_warm, best_cold + tau * deviations, k) for tau in (-_REACH, _REACH))
+    parts = [
+        _look_at(users[rows], entries(warm.seen[rows]), warm_items, cold_items, k)
+        for rows in np.split(looked, range(_CHUNK, len(looked), _CHUNK))
+    ]
+    best_warm, best_cold, deviations = (np.concatenate(part) for part in zip(*parts, strict=True))
+    least, most = (cold_share(best_warm, best_cold + np.float32(tau) * deviations, k) for tau in (-_REACH, _REACH))
     return {share: _bisect(best_warm, best_cold, deviations, share, k) for share in shares if least < share <= most}
+
+
+def _look_at(
+    users: FloatArray, seen: BoolArray, warm_items: FloatArray, cold_items: FloatArray, k: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Of some users: the (U, k) best scores of warm and of cold items, and the (U, 1) deviations of those of warm items."""
+    scores = users @ warm_items.T  # (U, I)
+    best_warm = _best(np.where(seen, -np.inf, scores), k)
+    return best_warm, _best(users @ cold_items.T, k), scores.std(axis=1, keepdims=True)
 
 
 def cold_share(best_warm: FloatArray, best_cold: FloatArray, k: int) -> float:

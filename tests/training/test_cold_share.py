@@ -1,5 +1,7 @@
 """tau: how much a cold item must be helped for lists to hold a wanted share of cold items."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -96,3 +98,16 @@ def test_places_that_nothing_fills_hold_no_cold_item() -> None:
     cold = np.concatenate([np.zeros((1, 3)), np.full((1, 7), -np.inf)], axis=1).astype(np.float32)
 
     assert cold_share(warm, cold, 10) == pytest.approx(3 / 10)
+
+
+def test_never_are_the_scores_of_all_users_and_items_held_at_once() -> None:
+    random = np.random.default_rng(6)
+    users, warm = (random.standard_normal((count, WIDTH)).astype(np.float32) for count in (1000, 4000))
+    data = warm_data(sp.csr_array((1000, 4000), dtype=np.float32))
+    tracemalloc.start()
+
+    find_taus(users, data, warm, warm[:COLD], k=K)
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < len(users) * len(warm) * warm.itemsize / 2
