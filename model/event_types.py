@@ -85,8 +85,9 @@ class Liking:
         return self.weights[event_type]
 
     def is_positive(self, event_type: str, value: float | None = None) -> bool:
-        """Whether an event is a positive; arguments and errors as of `weight`."""
-        return self.weight(event_type, value) >= (self.threshold if event_type == RATING else min(self.threshold, POSITIVE))
+        """Whether an event is a positive, which one that takes back never is; arguments and errors as of `weight`."""
+        least = self.threshold if event_type == RATING else min(self.threshold, POSITIVE)
+        return self.weight(event_type, value) >= least and not self.takes_back(event_type)
 
     def takes_back(self, event_type: str) -> bool:
         """Whether an event of this type undoes the positives of the same user and item that came before it."""

@@ -62,6 +62,12 @@ def test_a_positive_reaches_the_threshold(event_type: str, value: float | None, 
     assert Liking(threshold).is_positive(event_type, value) is positive
 
 
+@pytest.mark.parametrize("event_type", ["hide", "return"])
+def test_what_takes_back_is_no_positive_whatever_the_threshold(event_type: str) -> None:
+    assert not Liking(-1.0).is_positive(event_type)
+    assert Liking(-1.0).is_positive(RATING, -1.0)
+
+
 def test_only_negative_types_take_back() -> None:
     assert [name for name in EVENT_TYPES if Liking().takes_back(name)] == ["hide", "return"]
     assert not Liking(weights={**WEIGHTS, "return": 0.0}).takes_back("return")
