@@ -12,7 +12,7 @@ from model.features import Features
 from training.config import ReadingConfig
 from training.data.plain import DataFolder
 from training.dataset import ColdData, WarmData, cold_data, keep_entries, split_data
-from training.errors import NothingLeft
+from training.errors import NotApplicable, NothingLeft
 from training.progress import Reporter
 from training.readings import Reading, choose_attributes
 from training.recipes.trained import Job
@@ -63,7 +63,14 @@ class Trial:
         return len(self.test.item_ids) / len(self.job.warm.item_ids)
 
     def reading(self, modalities: tuple[str, ...]) -> "Trial":
-        """The same trial, with these modalities alone; items that have none of them stay, with nothing to read."""
+        """
+        The same trial, with these modalities alone; items that have none of them stay, with nothing to read.
+
+        Raises:
+            NotApplicable: this run reads none of them.
+        """
+        if not set(modalities) & self.job.specs.keys():
+            raise NotApplicable(f"it reads {', '.join(modalities)}, of which this run has no encoder")
         at = [place for place, name in enumerate(self.job.specs) if name in modalities]
         specs = {name: spec for name, spec in self.job.specs.items() if name in modalities}
         warm, cold = self.job.warm, self.job.cold

@@ -152,6 +152,14 @@ def test_the_recipe_trains_where_warm_items_have_nothing_that_is_read(arena: Are
     assert trained.health["image"]["load"] == [1.0]
 
 
+def test_a_method_that_reads_nothing_of_what_a_run_encodes_is_left_out(arena: Arena) -> None:
+    methods = [Method("random", fit_chance, reads=()), Method("other", fit_chance, reads=("sound", "smell"))]
+
+    assert [row.name for row in compare([draw(arena)], methods, SilentReporter())] == ["random"]
+    with pytest.raises(NotApplicable, match="it reads sound, smell, of which this run has no encoder"):
+        compare([draw(arena)], methods[1:], SilentReporter())
+
+
 @pytest.mark.parametrize(("error", "left_out"), [(NotApplicable, True), (NothingLeft, True), (BadConfig, False)])
 def test_only_a_method_that_cannot_learn_from_the_data_is_left_out(arena: Arena, error: type[Exception], left_out: bool) -> None:
     """A setting that cannot be stops the comparison."""
