@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,6 +44,8 @@ Threshold = Annotated[
 ]
 MaxBadShare = Annotated[float, typer.Option(help="Stop when more than this share of a table's rows is bad.")]
 
+_SEEDS: Mapping[str, Any] = {"min": 0, "max": 2**63 - 1}
+"""What torch and numpy both take."""
 _OF_CHECKPOINTS = {"split": "--split", "device": "--device"}
 _OF_PROTOCOLS = {
     "seeds": "--seeds",
@@ -62,9 +64,9 @@ def train_command(
     data: Data,
     out: Annotated[Path, typer.Option(help="The checkpoint directory to write.")],
     recipe: Annotated[str, typer.Option(help="thaw or paper.")] = "thaw",
-    seed: Annotated[int, typer.Option(help="The same seed, data and machine give the same checkpoint.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed, data and machine give the same checkpoint.", **_SEEDS)] = 0,
     split_seed: Annotated[
-        int | None, typer.Option(help="Draw the held-out items at random with this seed, not by the column split.")
+        int | None, typer.Option(help="Draw the held-out items at random with this seed, not by the column split.", **_SEEDS)
     ] = None,
     cold_val: Annotated[float, typer.Option(help="Share of items to hold out, where the split is drawn.")] = 0.1,
     threshold: Threshold = None,
@@ -107,7 +109,7 @@ def evaluate_command(
     ] = None,
     split: Annotated[str | None, typer.Option(help="Rank only the items of this split, such as cold_val.")] = None,
     seeds: Annotated[int, typer.Option(help="Over how many random splits a protocol measures.")] = 5,
-    first_seed: Annotated[int, typer.Option(help="The first split's seed.")] = 0,
+    first_seed: Annotated[int, typer.Option(help="The first split's seed.", **_SEEDS)] = 0,
     methods: Annotated[
         str, typer.Option(help="Of cold-only: names with commas between, NAME* for all that begin so; the first is compared.")
     ] = ",".join(METHODS),
@@ -172,7 +174,7 @@ def demo_data_command(
     out: Annotated[Path, typer.Option(help="The folder to write.")],
     items: Annotated[int, typer.Option(help="How many items to train on.")] = 400,
     users: Annotated[int, typer.Option(help="How many users.")] = 300,
-    seed: Annotated[int, typer.Option(help="Another seed, another catalogue.")] = 0,
+    seed: Annotated[int, typer.Option(help="Another seed, another catalogue.", **_SEEDS)] = 0,
 ) -> None:
     """Generate the demo catalogue: drawn pictures, made-up words, planted tastes."""
     write_demo(out, items=items, users=users, seed=seed)

@@ -39,6 +39,10 @@ class DataConfig:
     max_bad_share: float = 0.2
     """The share of a table's rows that may be bad."""
 
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise BadConfig(f"the threshold is {self.threshold}: it must be finite")
+
 
 @dataclass(frozen=True, slots=True)
 class ReadingConfig:

@@ -37,6 +37,8 @@ from training.split import UNLIKED, has_split, set_unliked_apart, split_items
 
 _LIBRARIES = ("torch", "numpy", "scipy", "safetensors", "sentence-transformers", "transformers", "pillow")
 
+_NUMBERS: Mapping[str, type[PaperNumbers] | type[ThawNumbers]] = {"paper": PaperNumbers, "thaw": ThawNumbers}
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -61,6 +63,7 @@ def train(config: TrainConfig, reporter: Reporter) -> Summary:
     start = time.monotonic()
     require_free(config.out, overwrite=config.overwrite)
     device = choose_device(config.device)
+    read_numbers(_NUMBERS[config.recipe], config.numbers)  # a name that there is not is told before any content is encoded
     folder = read_folder(config.data.path, threshold=config.data.threshold)
     report = config.out.with_name(config.out.name + ".report.json")
     reporter.say(f"{len(folder.items):,} items, {len(folder.interactions):,} interactions, on {device}")

@@ -42,7 +42,9 @@ class ProtocolConfig:
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
             raise BadConfig(f"there is no protocol {self.protocol!r}: choose {', '.join(PROTOCOLS)}")
-        if self.seeds < 1 or not 0 < self.cut.catalogue <= 1 or (self.cut.likes or 1) < 1:
+        choose_methods(self.methods)  # names that there are not are told before any content is encoded
+        no_likes = self.cut.likes is not None and self.cut.likes < 1
+        if self.seeds < 1 or not 0 < self.cut.catalogue <= 1 or no_likes:
             raise BadConfig("a protocol needs one split or more, one like a user or more, and a share of the catalogue above 0")
 
 
