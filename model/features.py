@@ -94,6 +94,13 @@ def row_to_bytes(encoding: Encoding, row: int) -> bytes:
     return bytes(encoding.indices[found].astype(np.int32).tobytes() + encoding.data[found].astype(np.float32).tobytes())
 
 
+def is_row(data: bytes, dim: int, *, sparse: bool) -> bool:
+    """Whether bytes can be what `row_to_bytes` makes of an item that has the modality: of the right length, within the width."""
+    if not sparse:
+        return len(data) == 4 * dim
+    return len(data) > 0 and len(data) % 8 == 0 and bool((np.frombuffer(data[: len(data) // 2], np.int32) < dim).all())
+
+
 def rows_of_bytes(rows: Sequence[bytes | None], dim: int, *, sparse: bool) -> Encoding:
     """The opposite of `row_to_bytes` for many items; None is a missing modality's row of zeros."""
     if sparse:

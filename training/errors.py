@@ -6,9 +6,12 @@ ProjectError (model/errors.py)
 │   └── NothingLeft             nothing remains to train on or to rank
 └── TrainingError
     ├── BadConfig               what training was told cannot be
+    ├── CacheUnusable           features cannot be kept where they were to be
     ├── NotApplicable           a recipe cannot read what the encoders give
     └── Diverged                training ended in numbers that are none
 """
+
+from pathlib import Path
 
 from model.errors import ProjectError
 from model.plain.errors import DataError
@@ -24,6 +27,14 @@ class TrainingError(ProjectError):
 
 class BadConfig(TrainingError):
     """What training was told cannot be."""
+
+
+class CacheUnusable(TrainingError):
+    """Features cannot be kept where they were to be, or not read from there."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(f"the cache {path} cannot be used: {reason}; delete it, or choose another --cache")
 
 
 class NotApplicable(TrainingError):

@@ -3,7 +3,7 @@
 import hashlib
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,16 +14,18 @@ from model.content_encoder import ContentEncoder, shrink
 from model.encoders.picture import decode_image
 from model.encoders.spec import Encoder, Kind, Raw
 from model.errors import ContentError
-from model.features import Encoding, Features, row_to_bytes, rows_of_bytes
+from model.features import Encoding, Features, is_row, row_to_bytes, rows_of_bytes
 from model.plain.bad_rows import BadRows
 from model.plain.items import CatalogueItem
 from model.plain.kept_features import FolderFeatures
 from model.plain.pictures import PictureCache, default_cache
 from training.config import DataConfig
 from training.data.plain import DataFolder
+from training.errors import CacheUnusable
 from training.progress import Reporter
 
 CHUNK = 64  # items between two commits to the cache: what an interruption may cost
+_FILE = "features.sqlite"
 
 
 class FeatureCache:
@@ -36,9 +38,16 @@ class FeatureCache:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        """
+        Raises:
+            CacheUnusable: there is no such folder, and none can be made.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CacheUnusable(folder, error.strerror or str(error)) from error
         self.pictures = PictureCache(folder)
-        self._database = sqlite3.connect(folder / "features.sqlite", timeout=60)
+        self._database = sqlite3.connect(folder / _FILE, timeout=60)
         self._database.execute("PRAGMA journal_mode=WAL").close()
         self._database.execute(
             "CREATE TABLE IF NOT EXISTS features (encoder TEXT, content TEXT, vector BLOB, PRIMARY KEY (encoder, content))"
@@ -63,12 +72,18 @@ class FeatureCache:
 
 @contextmanager
 def open_cache(folder: Path | None) -> Iterator[FeatureCache]:
-    """The cache in a folder, or in the default one."""
-    cache = FeatureCache(folder or default_cache())
+    """
+    The cache in a folder, or in the default one.
+
+    Raises:
+        CacheUnusable: it cannot be opened, read or written, now or while it is open.
+    """
+    folder = folder or default_cache()
     try:
-        yield cache
-    finally:
-        cache.close()
+        with closing(FeatureCache(folder)) as cache:
+            yield cache
+    except sqlite3.Error as error:
+        raise CacheUnusable(folder / _FILE, str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +106,7 @@ def encode_folder(
 
     Raises:
         TooManyBadRows: before anything is encoded or after it.
+        CacheUnusable: the cache cannot be opened, read or written.
         NothingLeft: the folder holds no usable item.
     """
     folder.require_usable(data.max_bad_share)
@@ -174,9 +190,10 @@ def _encode_chunk(
     items = [_read(item, reader, bad) for item in chunk]
     wanted, known = [], []
     for m, modality in enumerate(reader.encoders):
-        known.append(cache.get(names[m], [item.keys[m] or "" for item in items]))
+        encoder = reader.encoders[modality]
+        found = cache.get(names[m], [item.keys[m] or "" for item in items])
+        known.append({key: data for key, data in found.items() if is_row(data, encoder.spec.dim, sparse=encoder.spec.sparse)})
         if kept is not None:
-            encoder = reader.encoders[modality]
             given = kept.get(modality, encoder.spec.fingerprint, [item.item_id for item in items])
             items = _take_kept(items, m, encoder, given, known[m])
         new = {key: item for item in items if (key := item.keys[m]) and key not in known[m]}
