@@ -33,7 +33,14 @@ from model.content import FloatArray
 from model.encoders.choose import make_encoder
 from model.encoders.probe import Probes
 from model.encoders.spec import Encoder, hash_file
-from model.errors import CheckpointCorrupt, CheckpointExists, CheckpointFormat, CheckpointMissing, CheckpointUnreadable
+from model.errors import (
+    CheckpointCorrupt,
+    CheckpointExists,
+    CheckpointFormat,
+    CheckpointMissing,
+    CheckpointUnreadable,
+    CheckpointUnwritable,
+)
 from model.interactions import History, Interactions
 from model.item_tower import ItemTower
 from model.mamex import Mamex
@@ -89,7 +96,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path, *, overwrite: bool = Fal
         The checkpoint with the manifest as written, files' hashes included.
 
     Raises:
-        CheckpointExists: something is at `path`, and `overwrite` is not set or it is no checkpoint; it was not touched.
+        CheckpointExists, CheckpointUnwritable: as of `require_free`; what is at `path` was not touched.
     """
     require_free(path, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +118,11 @@ def require_free(path: Path, *, overwrite: bool) -> None:
     """
     Raises:
         CheckpointExists: something is at `path`, and `overwrite` is not set or it is no checkpoint.
+        CheckpointUnwritable: it could not be written there.
     """
+    place = next(parent for parent in path.absolute().parents if parent.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        raise CheckpointUnwritable(path, place)
     if is_free(path):
         return
     if not overwrite or not (path / "manifest.json").is_file():
@@ -144,9 +155,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def load_manifest(path: Path) -> Manifest:
-    """
-    Reads the manifest alone; raises as `load_checkpoint` does.
-    """
+    """Reads the manifest alone; raises as `load_checkpoint` does."""
     try:
         written = (path / "manifest.json").read_bytes()
     except (FileNotFoundError, NotADirectoryError):

@@ -18,7 +18,8 @@ ProjectError
 │   ├── CheckpointUnreadable      this process cannot read what is there
 │   ├── CheckpointCorrupt         a file is missing or its hash differs
 │   ├── CheckpointFormat          a part of it does not fit this version
-│   └── CheckpointExists          something is already there
+│   ├── CheckpointExists          something is already there
+│   └── CheckpointUnwritable      there is no folder to write it to
 ├── EventError                an event, or a typed interaction, says nothing that we know
 │   ├── UnknownEventType          its type is none of ours
 │   └── EventWithoutValue         a rating has no value
@@ -180,6 +181,14 @@ class CheckpointExists(CheckpointError):
             super().__init__(f"{path} holds something, and no checkpoint, which --overwrite leaves alone: choose another --out")
         else:
             super().__init__(f"{path} already exists: choose another --out, or pass --overwrite to replace a checkpoint")
+
+
+class CheckpointUnwritable(CheckpointError):
+    """There is no folder in which a checkpoint could be written."""
+
+    def __init__(self, path: Path, place: Path) -> None:
+        self.path = path
+        super().__init__(f"no checkpoint can be written at {path}: {place} is no folder that this process may write to")
 
 
 class EventError(ProjectError):

@@ -86,7 +86,7 @@ def train_command(
     """Train a checkpoint from a plain data folder."""
     config = TrainConfig(
         data=DataConfig(data, threshold, cache, max_bad_share),
-        out=out if out.name not in ("", "..") else out.resolve(),
+        out=out.resolve() if out.is_symlink() or out.name in ("", "..") else out,
         recipe=recipe,
         seed=seed,
         split_seed=split_seed,
@@ -130,6 +130,8 @@ def evaluate_command(
     _refuse(context, _OF_PROTOCOLS if protocol is None else _OF_CHECKPOINTS)
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
+        if json_file.is_dir():
+            raise BadConfig(f"--json {json_file} is a folder: name a file")
     folder = DataConfig(data, threshold, cache, max_bad_share)
     if checkpoint is not None:
         _evaluate_checkpoint(EvaluateConfig(checkpoint, folder, split, device), json_file)
@@ -201,13 +203,18 @@ def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
 
 
 def main() -> None:
-    """Runs a command; an error that Thaw raises on purpose is one sentence and exit status 1."""
+    """Runs a command; an error that Thaw raises on purpose, or a file's, is one sentence and exit status 1."""
     limit_threads(1)  # encoders run beside each other instead; see ContentEncoder
     try:
         app(prog_name="thaw")
-    except ProjectError as error:
-        typer.secho(f"error: {error}", fg="red", err=True)
+    except (ProjectError, OSError) as error:
+        typer.secho(f"error: {_tell(error)}", fg="red", err=True)
         sys.exit(1)
+
+
+def _tell(error: Exception) -> str:
+    """An error as a sentence; one of a file names the file."""
+    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def train(config: TrainConfig, reporter: Reporter) -> Summary:
     Trains a checkpoint and writes it, with a report of bad rows beside it.
 
     Raises:
-        DataError, TrainingError, CheckpointExists, EncoderError: each with a sentence; nothing was written, or only the
+        DataError, TrainingError, CheckpointError, EncoderError: each with a sentence; nothing was written, or only the
             report.
     """
     start = time.monotonic()
@@ -70,8 +71,11 @@ def train(config: TrainConfig, reporter: Reporter) -> Summary:
     readings = make_readings(config.full_reading, folder, split_labels(folder, config), device, reporter)
     try:
         features = encode_folder(folder, folder.items, make_reader(readings), config.data, reporter)
-    finally:
-        write_report(folder, report)
+    except BaseException:
+        with suppress(OSError):  # what ended the run is what is told
+            write_report(folder, report)
+        raise
+    write_report(folder, report)
     checkpoint = train_on(folder, features, readings, config, reporter)
     saved = save_checkpoint(checkpoint, config.out, overwrite=config.overwrite)
     bad_rows = folder.bad_items.counts.total() + folder.bad_interactions.counts.total()
