@@ -80,7 +80,7 @@ def _read_attributes(row: Row) -> dict[str, Scalar]:
     columns = {name: value for name, value in row.items() if name not in _OWN_COLUMNS}
     record = row.get("attributes")
     found: Row = {**columns, **record} if isinstance(record, Mapping) else columns
-    return {name: value for name, value in found.items() if _is_scalar(value)}
+    return {name: _mend(value) if isinstance(value, str) else value for name, value in found.items() if _is_scalar(value)}
 
 
 def _find_image(folder: Path, name: str, named: str, bad: BadRows) -> tuple[Path | None, str]:
@@ -89,11 +89,18 @@ def _find_image(folder: Path, name: str, named: str, bad: BadRows) -> tuple[Path
     if colon and scheme.lower() == "https":
         return None, name
     path = folder / name
-    if name and not colon and path.is_file():
+    if name and not colon and _is_file(path):
         return path, ""
     if name:
         bad.note("picture is no file of the folder and no https URL" if colon else "missing picture file", f"{named}: {name}")
     return None, ""
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a text in the wrong column is too long for a name
+        return False
 
 
 def read_word(value: object) -> str:
@@ -105,7 +112,12 @@ def read_word(value: object) -> str:
     """
     if isinstance(value, float):
         return "" if math.isnan(value) else str(int(value) if value.is_integer() else value)
-    return "" if value is None else str(value).encode("utf-8", "replace").decode("utf-8").strip()
+    return "" if value is None else _mend(str(value)).strip()
+
+
+def _mend(text: str) -> str:
+    """The text, a question mark for each half of an emoji."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _is_scalar(value: object) -> bool:

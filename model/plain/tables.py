@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import sys
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,7 @@ def _read_rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, Row]]
     try:
         with _open(path) as file:
             yield from _read_csv(path, file, required) if ".csv" in path.suffixes else _read_jsonl(path, file, required)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise TableUnreadable(path, str(error)) from error
 
 
