@@ -49,7 +49,9 @@ class Summary:
     path: Path
     report: Path
     bad_rows: int
-    """Of both tables, those included that may well be meant so."""
+    """Of both tables."""
+    remarks: int
+    """Rows of both tables that are named and may well be meant so."""
     seconds: float
 
 
@@ -78,8 +80,9 @@ def train(config: TrainConfig, reporter: Reporter) -> Summary:
     write_report(folder, report)
     checkpoint = train_on(folder, features, readings, config, reporter)
     saved = save_checkpoint(checkpoint, config.out, overwrite=config.overwrite)
-    bad_rows = folder.bad_items.counts.total() + folder.bad_interactions.counts.total()
-    return Summary(saved, config.out, report, bad_rows, time.monotonic() - start)
+    tables = (folder.bad_items, folder.bad_interactions)
+    bad_rows, remarks = sum(table.bad for table in tables), sum(table.harmless for table in tables)
+    return Summary(saved, config.out, report, bad_rows, remarks, time.monotonic() - start)
 
 
 def train_on(

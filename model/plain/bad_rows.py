@@ -46,14 +46,18 @@ class BadRows:
         self.remarks.add(reason)
         self.note(reason, where)
 
+    @property
+    def bad(self) -> int:
+        """Rows that were left out or lost a part, and count against the limit."""
+        return self.counts.total() - self.harmless
+
     def require_few(self, limit: float) -> None:
         """
         Raises:
             TooManyBadRows: more than `limit` of the rows, a share of 1, are bad.
         """
-        bad = self.counts.total() - self.harmless
-        if bad > limit * max(self.rows, 1):
-            raise TooManyBadRows(self.table, bad=bad, rows=self.rows, limit=limit, counts=self.counts)
+        if self.bad > limit * max(self.rows, 1):
+            raise TooManyBadRows(self.table, bad=self.bad, rows=self.rows, limit=limit, counts=self.counts)
 
     def to_fields(self) -> dict[str, Any]:
         """As the report file holds it."""

@@ -9,10 +9,13 @@ from typing import Any
 import duckdb
 import pytest
 
+from model.checkpoint import Checkpoint
 from model.plain.bad_rows import BadRows
 from model.plain.errors import ColumnMissing, FolderMissing, TableUnreadable
 from model.plain.items import read_items
 from training.data.plain import read_folder
+from training.report import print_summary
+from training.train import Summary
 
 ITEMS = "SELECT * FROM (VALUES (1, 'One', 12.50, true), (2, 'Two', NULL, false)) AS _(item_id, title, price, new)"
 INTERACTIONS = "SELECT * FROM (VALUES ('u', 1, 1.0), ('u', 2, 0.0), ('v', 2, 5.0)) AS _(user_id, item_id, value)"
@@ -149,3 +152,47 @@ def test_a_record_of_attributes_may_have_names_of_columns(tmp_path: Path) -> Non
 
     assert (item.title, item.split) == ("Mug", "")
     assert item.attributes == {"title": "Ms", "split": "no", "price": 12.5, "sold": None}
+
+
+def test_a_packed_table_that_was_damaged_is_refused(tmp_path: Path) -> None:
+    packed = bytearray(gzip.compress(b"item_id,title\n1,One\n"))
+    packed[10] = 0xFF  # the head of the first block
+    (tmp_path / "items.csv.gz").write_bytes(packed)
+
+    with pytest.raises(TableUnreadable, match=r"items\.csv\.gz"):
+        rows_of(tmp_path)
+
+
+def test_a_text_in_the_column_of_pictures_is_a_missing_picture(tmp_path: Path) -> None:
+    (tmp_path / "items.jsonl").write_text(json.dumps({"item_id": "1", "title": "One", "image": "long " * 100}))
+    bad = BadRows("items")
+
+    (item,) = read_items(tmp_path, bad)
+
+    assert item.image is None
+    assert bad.counts == {"missing picture file": 1}
+
+
+def test_half_an_emoji_in_an_attribute_reads_as_a_question_mark(tmp_path: Path) -> None:
+    (tmp_path / "items.jsonl").write_text(json.dumps({"item_id": "1", "brand": " Acme \ud83d", "size": 4}))
+
+    (item,) = read_items(tmp_path, BadRows("items"))
+
+    assert item.attributes == {"brand": " Acme ?", "size": 4}
+    assert item.content().words(["brand"]).encode() == b"Acme ?"
+
+
+def test_rows_that_may_well_be_meant_so_are_told_apart_from_bad_ones(
+    checkpoint: Checkpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = BadRows("items", rows=3)
+    bad.drop("no item_id", "line 1")
+    for line in (2, 3):
+        bad.remark("blank text", f"line {line}")
+
+    print_summary(Summary(checkpoint, Path("out"), Path("out.report.json"), bad.bad, bad.harmless, 1.0))
+    print_summary(Summary(checkpoint, Path("out"), Path("out.report.json"), 0, 0, 1.0))
+
+    said = capsys.readouterr().out
+    assert "1 bad rows and 2 that may well be meant so, named in out.report.json" in said
+    assert "0 bad rows, named in out.report.json" in said
