@@ -34,7 +34,7 @@ class CacheUnusable(TrainingError):
 
     def __init__(self, path: Path, reason: str) -> None:
         self.path = path
-        super().__init__(f"the cache {path} cannot be used: {reason}; delete it, or choose another --cache")
+        super().__init__(f"the cache {path} cannot be used: {reason}; choose another --cache, or move this one away")
 
 
 class NotApplicable(TrainingError):

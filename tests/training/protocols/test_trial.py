@@ -156,7 +156,7 @@ def test_a_method_that_reads_nothing_of_what_a_run_encodes_is_left_out(arena: Ar
     methods = [Method("random", fit_chance, reads=()), Method("other", fit_chance, reads=("sound", "smell"))]
 
     assert [row.name for row in compare([draw(arena)], methods, SilentReporter())] == ["random"]
-    with pytest.raises(NotApplicable, match="it reads sound, smell, of which this run has no encoder"):
+    with pytest.raises(NotApplicable, match="this run has no encoder of what is read: sound, smell"):
         compare([draw(arena)], methods[1:], SilentReporter())
 
 
