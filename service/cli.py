@@ -170,8 +170,13 @@ def main() -> None:
     try:
         app(prog_name="thaw")
     except ProjectError as error:
-        typer.secho(f"error: {error}", fg="red", err=True)
+        typer.secho(f"error: {error}{_hint(error)}", fg="red", err=True)
         sys.exit(1)
+
+
+def _hint(error: ProjectError) -> str:
+    refused = getattr(error, "status", None) in (401, 403)  # `CallFailed`, whose library is not worth waiting for here
+    return "; `thaw` sends the key that THAW_API_KEY holds" if refused else ""
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -14,6 +14,19 @@ from model.plain.items import CatalogueItem, read_items
 from model.plain.pictures import PictureCache, default_cache
 from service.client import CallFailed, Client, item_body
 
+_TOO_LARGE = 413
+_STOPPING = (0, 401, 403)
+"""What one item is answered with that every other will be, too: no service, no key, too low a right."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """An item that the service took."""
+
+    created: bool
+    without: str = ""
+    """Why it was taken without its picture; blank where it has it, or the table names none."""
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -24,7 +37,7 @@ class Outcome:
     refused: int = 0
     """Rows of the table that are no item, and items that the service refused."""
     incomplete: int = 0
-    """Items that were posted without the picture that the table names."""
+    """Items that were taken without the picture that the table names: it is not there, or cannot be used."""
     reasons: list[tuple[str, str]] = field(default_factory=list)
     """Of these, item ids or places in the table, and why; of bad rows the first hundred of a kind."""
 
@@ -33,8 +46,8 @@ def ingest_folder(folder: Path, *, url: str, split: str | None, workers: int) ->
     """
     Posts the items of a folder, or of one split of it; a refused item does not stop the others.
 
-    Pictures named by URL are fetched here, not by the service. The item of one that does not come
-    is posted without it, and counted as incomplete.
+    Pictures named by URL are fetched here, not by the service. An item whose picture does not come, or that the service
+    cannot use, is posted without it, and counted as incomplete; it is refused where it has nothing else.
 
     Raises:
         DataError: the folder cannot be read, or has no such item.
@@ -74,9 +87,11 @@ def _fetch_pictures(items: list[CatalogueItem], bad: BadRows) -> list[CatalogueI
     return pictures.place(items, failed, bad)
 
 
-def _run(pool: ThreadPoolExecutor, client: Client, items: list[CatalogueItem], ahead: int) -> Iterator[tuple[str, "Future[int]"]]:
+def _run(
+    pool: ThreadPoolExecutor, client: Client, items: list[CatalogueItem], ahead: int
+) -> Iterator[tuple[str, "Future[_Taken]"]]:
     """Items as they are done; no more than `ahead` pictures are in memory at once."""
-    pending: dict[Future[int], str] = {}
+    pending: dict[Future[_Taken], str] = {}
     for item in items:
         pending[pool.submit(_post, client, item)] = item.item_id
         if len(pending) >= ahead:
@@ -85,35 +100,52 @@ def _run(pool: ThreadPoolExecutor, client: Client, items: list[CatalogueItem], a
         yield from _finished(pending)
 
 
-def _finished(pending: dict["Future[int]", str]) -> Iterator[tuple[str, "Future[int]"]]:
+def _finished(pending: dict["Future[_Taken]", str]) -> Iterator[tuple[str, "Future[_Taken]"]]:
     for future in wait(pending, return_when=FIRST_COMPLETED).done:
         yield pending.pop(future), future
 
 
-def _post(client: Client, item: CatalogueItem) -> int:
+def _post(client: Client, item: CatalogueItem) -> _Taken:
+    """Without its picture, where that is what is wrong with it and anything else is left."""
+    try:
+        return _put(client, item)
+    except (OSError, CallFailed) as error:
+        if not _is_of_picture(item, error):
+            raise
+        reason = f"the picture cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+    try:
+        return replace(_put(client, replace(item, image=None)), without=reason)
+    except CallFailed as error:
+        raise CallFailed(error.status, f"{reason}; and without it, {error}", error.field) from error
+
+
+def _put(client: Client, item: CatalogueItem) -> _Taken:
     content = item.content()
     body = item_body(item.item_id, title=content.title, text=content.text, image=content.image, attributes=content.attributes)
     result = client.put_items([body])[0]
     if "problem" in result:
         raise CallFailed(result["status"], result["problem"]["detail"], result["problem"].get("field"))
-    status: int = result["status"]
-    return status
+    return _Taken(created=result["status"] == 201)
 
 
-def _note(outcome: Outcome, item_id: str, answer: "Future[int]") -> None:
+def _is_of_picture(item: CatalogueItem, error: OSError | CallFailed) -> bool:
+    """Whether the item may be taken without its picture."""
+    if isinstance(error, OSError):
+        return True
+    return item.image is not None and (error.field == "image" or error.status == _TOO_LARGE)
+
+
+def _note(outcome: Outcome, item_id: str, answer: "Future[_Taken]") -> None:
     try:
-        if answer.result() == 201:
-            outcome.created += 1
-        else:
-            outcome.replaced += 1
+        taken = answer.result()
     except CallFailed as error:
-        if error.status == 0:
+        if error.status in _STOPPING:
             raise
-        _refuse(outcome, item_id, str(error))
-    except OSError as error:
-        _refuse(outcome, item_id, f"the picture cannot be read: {error.strerror}")
-
-
-def _refuse(outcome: Outcome, item_id: str, reason: str) -> None:
-    outcome.refused += 1
-    outcome.reasons.append((item_id, reason))
+        outcome.refused += 1
+        outcome.reasons.append((item_id, str(error)))
+        return
+    outcome.created += taken.created
+    outcome.replaced += not taken.created
+    if taken.without:
+        outcome.incomplete += 1
+        outcome.reasons.append((item_id, f"{taken.without}; taken without it"))

@@ -105,6 +105,7 @@ def test_ingest_says_what_was_refused(checkpoint_path: Path, tmp_path: Path) -> 
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "bad.jpg").write_bytes(b"no picture")
     (tmp_path / "shop" / "fine.jpg").write_bytes(draw_jpeg())
+    (tmp_path / "shop" / "huge.jpg").write_bytes(bytes(13 * 2**20))  # in base64 over the limit of bodies
     rows = [
         {"item_id": "good", "title": "A mug"},
         {"item_id": "bad", "title": "A cup", "image": "bad.jpg"},
@@ -112,6 +113,8 @@ def test_ingest_says_what_was_refused(checkpoint_path: Path, tmp_path: Path) -> 
         {"item_id": "good", "title": "again"},
         {"item_id": "half", "title": "A bowl", "image": "gone.jpg"},
         {"item_id": "plain", "image": "fine.jpg"},
+        {"item_id": "worse", "image": "bad.jpg"},
+        {"item_id": "huge", "title": "A jug", "image": "huge.jpg"},
     ]
     (tmp_path / "shop" / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
     with thaw_process(checkpoint_path, tmp_path) as service:
@@ -119,11 +122,12 @@ def test_ingest_says_what_was_refused(checkpoint_path: Path, tmp_path: Path) -> 
         again = ingest_folder(tmp_path / "shop", url=service.url, split=None, workers=1)
 
     assert outcome.returncode == 1
-    assert "3 new, 0 replaced, 3 refused, 1 without their picture" in outcome.stdout
+    assert "5 new, 0 replaced, 3 refused, 3 without their picture" in outcome.stdout
     assert "not a JPEG, PNG or WebP" in outcome.stderr
     assert "line 5: half: gone.jpg: missing picture file" in outcome.stderr
     assert "plain" not in outcome.stderr  # a picture alone is enough
-    assert again.replaced == 3
+    assert "accepted; taken without it" in outcome.stderr
+    assert again.replaced == 5
 
 
 def test_a_service_that_is_not_there_is_said_in_a_sentence(demo_folder: Path) -> None:

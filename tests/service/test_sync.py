@@ -105,7 +105,7 @@ def test_an_item_whose_row_is_refused_is_not_hidden(client: Client, url: str, tm
     sync(folder, url)
     (folder / "bad.jpg").write_bytes(draw_jpeg()[:50])
     rows = [{"item_id": f"item-{at}", "title": "x"} for at in range(8)]
-    rows += [{"item_id": "item-8"}, {"item_id": "item-9", "title": "x", "image": "bad.jpg"}]
+    rows += [{"item_id": "item-8"}, {"item_id": "item-9", "image": "bad.jpg"}]
     (folder / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
 
     outcome = sync_folder(folder, url=url, split=None, workers=2, force=False)

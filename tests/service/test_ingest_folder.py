@@ -1,0 +1,127 @@
+"""What `thaw ingest` makes of a folder, item by item, against a service that answers as ours does."""
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from service.cli import main
+from service.client import CallFailed
+from service.ingest_folder import Outcome, ingest_folder
+
+BROKEN = "the picture cannot be read: not a JPEG, PNG or WebP"
+
+
+class FakeService:
+    """Keeps what it is sent; takes no picture but `fine`, and no item without anything."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, Any]] = []
+        self.items: dict[str, dict[str, Any]] = {}
+        self.refusal: httpx.Response | None = None
+        """What any call but the probes is answered with."""
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """One call's answer."""
+        body: Any = json.loads(request.content) if request.content else None
+        self.calls.append((request.method, request.url.path, body))
+        if request.url.path == "/health/ready":
+            return httpx.Response(200, json={"status": "ready"})
+        return self.refusal or httpx.Response(200, json=self._take(body))
+
+    def _take(self, body: dict[str, Any]) -> dict[str, Any]:
+        if body.get("image_base64") not in (None, base64.b64encode(b"fine").decode()):
+            return self._refuse("image", BROKEN)
+        if not (body["title"] or "image_base64" in body):
+            return self._refuse("content", "the item has no picture, no words and no attribute that is read")
+        created = body["item_id"] not in self.items
+        self.items[body["item_id"]] = body
+        return {"status": 201 if created else 200}
+
+    def _refuse(self, field: str, detail: str) -> dict[str, Any]:
+        return {"status": 422, "problem": {"detail": detail, "field": field}}
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeService:
+    """What every client in the test talks to."""
+    service, real = FakeService(), httpx.Client
+    monkeypatch.setattr(httpx, "Client", lambda **options: real(**options, transport=httpx.MockTransport(service.answer)))
+    return service
+
+
+@pytest.fixture
+def ingest(tmp_path: Path) -> Callable[..., Outcome]:
+    """Writes some rows as a folder and ingests it."""
+
+    def run(*rows: dict[str, Any]) -> Outcome:
+        (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        for name, data in {"fine.jpg": b"fine", "empty.jpg": b"", "page.jpg": b"<html>"}.items():
+            (tmp_path / name).write_bytes(data)
+        return ingest_folder(tmp_path, url="http://shop", split=None, workers=1)
+
+    return run
+
+
+def test_an_item_whose_picture_is_broken_is_taken_without_it_and_named(fake: FakeService, ingest: Callable[..., Outcome]) -> None:
+    outcome = ingest(
+        {"item_id": "whole", "title": "Mug", "image": "fine.jpg"},
+        {"item_id": "page", "title": "Cup", "image": "page.jpg"},
+        {"item_id": "empty", "title": "Oar", "image": "empty.jpg"},
+    )
+
+    assert (outcome.created, outcome.refused, outcome.incomplete) == (3, 0, 2)
+    assert ["image_base64" in fake.items[name] for name in ("whole", "page", "empty")] == [True, False, False]
+    assert outcome.reasons == [("page", f"{BROKEN}; taken without it"), ("empty", f"{BROKEN}; taken without it")]
+
+
+def test_an_item_that_has_nothing_but_a_broken_picture_is_refused(fake: FakeService, ingest: Callable[..., Outcome]) -> None:
+    outcome = ingest({"item_id": "page", "image": "page.jpg"})
+
+    ((item_id, reason),) = outcome.reasons
+    assert (outcome.created, outcome.refused, outcome.incomplete, fake.items) == (0, 1, 0, {})
+    assert item_id == "page"
+    assert reason.startswith(f"{BROKEN}; and without it, the item has no picture")
+
+
+def test_a_picture_that_is_over_the_limit_of_bodies_is_left_out(
+    fake: FakeService, ingest: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large, take = httpx.Response(413, json={"detail": "the body is over the limit"}), FakeService.answer
+    monkeypatch.setattr(
+        FakeService, "answer", lambda self, request: large if b"image_base64" in request.content else take(self, request)
+    )
+
+    outcome = ingest({"item_id": "large", "title": "Mug", "image": "fine.jpg"})
+
+    assert (outcome.created, outcome.incomplete) == (1, 1)
+    assert outcome.reasons == [("large", "the body is over the limit; taken without it")]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_without_the_right_key_it_stops_at_the_first_item(
+    fake: FakeService,
+    ingest: Callable[..., Outcome],
+    tmp_path: Path,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In one sentence, which says where the key is taken from."""
+    fake.refusal = httpx.Response(status, json={"detail": "this call needs an API key"})
+    with pytest.raises(CallFailed):
+        ingest(*({"item_id": f"item-{at}", "title": "Mug"} for at in range(50)))
+    posted = len(fake.calls)
+
+    monkeypatch.setattr("sys.argv", ["thaw", "ingest", str(tmp_path)])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+
+    assert posted < 10
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "error: this call needs an API key; `thaw` sends the key that THAW_API_KEY holds"
+    )
