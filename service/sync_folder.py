@@ -47,7 +47,7 @@ def sync_folder(folder: Path, *, url: str, split: str | None, workers: int, forc
         SyncRefused: more than a fifth of what is visible would be hidden, without `force`; nothing was changed.
         DataError, CallFailed: as from `ingest_folder`.
     """
-    named = {read_word(row.get("item_id")) for _, row in find_table(folder, "items").rows(["item_id"])}
+    named = {read_word(row.get("item_id")) for _, row, _ in find_table(folder, "items").rows(["item_id"])}
     with Client(url) as client:
         catalogue = list(client.items())
         visible = [item["item_id"] for item in catalogue if _is_visible(item)]

@@ -9,7 +9,7 @@ ProjectError (model/errors.py)
     └── TooManyBadRows          more rows are bad than the limit allows
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from model.errors import ProjectError
@@ -30,7 +30,7 @@ class FolderMissing(DataError):
 class ColumnMissing(DataError):
     """A table lacks a column."""
 
-    def __init__(self, path: Path, column: str, found: list[str]) -> None:
+    def __init__(self, path: Path, column: str, found: Sequence[str]) -> None:
         self.path, self.column, self.found = path, column, found
         super().__init__(f"{path.name} has no column {column!r}; it has {', '.join(found) or 'none'}")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from model.content import Content, Scalar
 from model.plain.bad_rows import BadRows
-from model.plain.tables import Row, find_table
+from model.plain.tables import find_table
+from model.plain.text_tables import Row
 
 WARM, COLD_VAL, COLD_TEST = SPLITS = ("warm", "cold_val", "cold_test")
 """What the column `split` says: learn from it; hold it out, choose and stop by it; leave it out of both."""
@@ -48,8 +49,11 @@ def read_items(folder: Path, bad: BadRows) -> list[CatalogueItem]:
     """
     table = find_table(folder, "items")
     items: dict[str, CatalogueItem] = {}
-    for where, row in table.rows(["item_id"]):
+    for where, row, fault in table.rows(["item_id"]):
         bad.rows += 1
+        if fault:
+            bad.drop(fault, where)
+            continue
         item = _to_item(folder, row, where, bad)
         if item is not None and item.item_id in items:
             bad.drop("duplicate item_id", f"{where}: {item.item_id}")

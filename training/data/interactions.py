@@ -14,7 +14,8 @@ from model.errors import EventError, EventWithoutValue
 from model.event_types import EVENT_TYPES, LOOKING, Liking
 from model.plain.bad_rows import BadRows
 from model.plain.items import read_word
-from model.plain.tables import Row, Table
+from model.plain.tables import Table
+from model.plain.text_tables import Row
 
 _MOST_SECONDS = 1e11
 """A larger number is one of milliseconds: these seconds end in the year 5138."""
@@ -64,8 +65,11 @@ def read_interactions(table: Table, rows: Mapping[str, int], liking: Liking, bad
     """
     users: dict[str, int] = {}
     columns = _Columns()
-    for where, row in table.rows(["user_id", "item_id"]):
+    for where, row, fault in table.rows(["user_id", "item_id"]):
         bad.rows += 1
+        if fault:
+            bad.drop(fault, where)
+            continue
         user_id, item_id = read_word(row.get("user_id")), read_word(row.get("item_id"))
         if not user_id:
             bad.drop("no user_id", where)
