@@ -10,9 +10,10 @@ from rich.progress import Progress, track
 
 from model.plain.bad_rows import BadRows
 from model.plain.errors import DataError
-from model.plain.items import CatalogueItem, read_items
+from model.plain.items import CatalogueItem, read_items, read_truth
 from model.plain.pictures import PictureCache, default_cache
 from service.client import CallFailed, Client, item_body
+from service.errors import InvalidField
 
 _TOO_LARGE = 413
 _STOPPING = (0, 401, 403)
@@ -106,7 +107,18 @@ def _finished(pending: dict["Future[_Taken]", str]) -> Iterator[tuple[str, "Futu
 
 
 def _post(client: Client, item: CatalogueItem) -> _Taken:
-    """Without its picture, where that is what is wrong with it and anything else is left."""
+    """An item as its row says, hidden or shown where that says so."""
+    hidden = read_truth(item.hidden)
+    if item.hidden and hidden is None:
+        raise InvalidField("hidden", f"it must be true or false, and is {item.hidden!r}")
+    taken = _put_with_or_without_picture(client, item)
+    if hidden or (hidden is False and not taken.created):
+        client.change_item(item.item_id, hidden=hidden)
+    return taken
+
+
+def _put_with_or_without_picture(client: Client, item: CatalogueItem) -> _Taken:
+    """Without it, where that is what is wrong with the item and anything else is left."""
     try:
         return _put(client, item)
     except (OSError, CallFailed) as error:
@@ -122,7 +134,7 @@ def _post(client: Client, item: CatalogueItem) -> _Taken:
 def _put(client: Client, item: CatalogueItem) -> _Taken:
     content = item.content()
     body = item_body(item.item_id, title=content.title, text=content.text, image=content.image, attributes=content.attributes)
-    result = client.put_items([body])[0]
+    result = client.put_items([{**body, **item.dates}])[0]
     if "problem" in result:
         raise CallFailed(result["status"], result["problem"]["detail"], result["problem"].get("field"))
     return _Taken(created=result["status"] == 201)
@@ -138,8 +150,8 @@ def _is_of_picture(item: CatalogueItem, error: OSError | CallFailed) -> bool:
 def _note(outcome: Outcome, item_id: str, answer: "Future[_Taken]") -> None:
     try:
         taken = answer.result()
-    except CallFailed as error:
-        if error.status in _STOPPING:
+    except (CallFailed, InvalidField) as error:
+        if isinstance(error, CallFailed) and error.status in _STOPPING:
             raise
         outcome.refused += 1
         outcome.reasons.append((item_id, str(error)))

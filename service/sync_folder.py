@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from model.plain.items import read_word
+from model.plain.items import read_truth, read_word
 from model.plain.tables import find_table
 from service.client import CallFailed, Client
 from service.errors import ServiceError
@@ -47,7 +47,8 @@ def sync_folder(folder: Path, *, url: str, split: str | None, workers: int, forc
         SyncRefused: more than a fifth of what is visible would be hidden, without `force`; nothing was changed.
         DataError, CallFailed: as from `ingest_folder`.
     """
-    named = {read_word(row.get("item_id")) for _, row, _ in find_table(folder, "items").rows(["item_id"])}
+    rows = find_table(folder, "items").rows(["item_id"])
+    named = {read_word(row.get("item_id")): read_truth(read_word(row.get("hidden"))) for _, row, _ in rows}
     with Client(url) as client:
         catalogue = list(client.items())
         visible = [item["item_id"] for item in catalogue if _is_visible(item)]
@@ -55,7 +56,8 @@ def sync_folder(folder: Path, *, url: str, split: str | None, workers: int, forc
         if not force and len(absent) > MAX_HIDDEN_SHARE * len(visible):
             raise SyncRefused(absent=len(absent), visible=len(visible))
         posted = ingest_folder(folder, url=url, split=split, workers=workers)
-        back = [item["item_id"] for item in catalogue if item["item_id"] in named and item["hidden_reason"] == REASON]
+        gone = [item["item_id"] for item in catalogue if item["hidden_reason"] == REASON]
+        back = [item_id for item_id in gone if item_id in named and not named[item_id]]
         hidden = sum(_change(client, item_id, hidden=True, hidden_reason=REASON) for item_id in absent)
         shown = sum(_change(client, item_id, hidden=False) for item_id in back)
     return SyncOutcome(posted, hidden, shown)

@@ -85,7 +85,8 @@ def test_a_shops_tables_become_items_and_interactions(shop: Path) -> None:
         ("2", "Oar", "", "warm"),
         ("3", "Sail", "White", "cold_val"),
     ]
-    assert folder.items[0].attributes == {"brand": "Acme", "price": 12.5, "listed_on": "2026-01-01"}
+    assert folder.items[0].attributes == {"brand": "Acme", "price": 12.5}
+    assert folder.items[0].dates == {"published_at": "2026-01-01T00:00:00+00:00"}
     assert liked(folder) == {
         ("ann", "1"): True,
         ("ann", "2"): False,  # sent back

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from model.content import Content, Scalar
@@ -12,7 +13,8 @@ from model.plain.text_tables import Row
 
 WARM, COLD_VAL, COLD_TEST = SPLITS = ("warm", "cold_val", "cold_test")
 """What the column `split` says: learn from it; hold it out, choose and stop by it; leave it out of both."""
-_OWN_COLUMNS = {"item_id", "title", "text", "image", "split", "has_features"}
+_DATES = ("published_at", "expires_at")
+_OWN_COLUMNS = {"item_id", "title", "text", "image", "split", "has_features", "hidden", *_DATES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,10 @@ class CatalogueItem:
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
     image_url: str = ""
     """Where the table names the picture by URL; `image` is its file once it was fetched (model/plain/pictures.py)."""
+    dates: Mapping[str, str | None] = field(default_factory=dict)
+    """`published_at` and `expires_at` where the table has them: RFC 3339, None where blank; what is no date as it stands."""
+    hidden: str = ""
+    """Whether lists may have it, as the table says it (see `read_truth`); blank where it does not."""
 
     def content(self) -> Content:
         """
@@ -76,7 +82,9 @@ def _to_item(folder: Path, row: Row, where: str, bad: BadRows) -> CatalogueItem 
             bad.drop("no picture, words or attributes", named)
             return None
         bad.remark("blank text", named)
-    return CatalogueItem(item_id, title, text, image, read_word(row.get("split")), attributes, image_url)
+    dates = {name: _read_date(read_word(row[name])) for name in _DATES if name in row}
+    split, hidden = read_word(row.get("split")), read_word(row.get("hidden"))
+    return CatalogueItem(item_id, title, text, image, split, attributes, image_url, dates, hidden)
 
 
 def _read_attributes(row: Row) -> dict[str, Scalar]:
@@ -122,6 +130,22 @@ def read_word(value: object) -> str:
 def _mend(text: str) -> str:
     """The text, a question mark for each half of an emoji."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def read_truth(word: str) -> bool | None:
+    """What a cell says that may be true or false, 1 or 0; None where it is none of these."""
+    return {"true": True, "1": True, "false": False, "0": False}.get(word.lower())
+
+
+def _read_date(word: str) -> str | None:
+    """A day is its first moment, and a time without a zone is in UTC."""
+    try:
+        if not word or (word.isdigit() and len(word) != len("20260131")):  # milliseconds may look like a date with a time
+            raise ValueError
+        moment = datetime.fromisoformat(word)
+    except ValueError:
+        return word or None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
 
 
 def _is_scalar(value: object) -> bool:

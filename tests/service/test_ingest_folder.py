@@ -31,6 +31,8 @@ class FakeService:
         self.calls.append((request.method, request.url.path, body))
         if request.url.path == "/health/ready":
             return httpx.Response(200, json={"status": "ready"})
+        if request.method == "PATCH":
+            return httpx.Response(200, json={})
         return self.refusal or httpx.Response(200, json=self._take(body))
 
     def _take(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -100,6 +102,38 @@ def test_a_picture_that_is_over_the_limit_of_bodies_is_left_out(
 
     assert (outcome.created, outcome.incomplete) == (1, 1)
     assert outcome.reasons == [("large", "the body is over the limit; taken without it")]
+
+
+def test_dates_and_hidden_are_the_items_own_and_no_attributes(fake: FakeService, ingest: Callable[..., Outcome]) -> None:
+    day = {"item_id": "day", "title": "Mug", "published_at": "2026-01-31", "expires_at": "2026-02-28 12:00:00+01", "hidden": True}
+
+    first = ingest(day, {"item_id": "blank", "title": "Cup", "expires_at": "", "hidden": ""}, {"item_id": "none", "title": "Oar"})
+    posted, changed = dict(fake.items), [(path, body) for method, path, body in fake.calls if method == "PATCH"]
+    fake.calls.clear()
+    ingest({**day, "hidden": "false"}, {"item_id": "new", "title": "Sail", "hidden": "0"})
+
+    dates = {name: {at: body[at] for at in ("published_at", "expires_at") if at in body} for name, body in posted.items()}
+    assert dates == {
+        "day": {"published_at": "2026-01-31T00:00:00+00:00", "expires_at": "2026-02-28T12:00:00+01:00"},
+        "blank": {"expires_at": None},
+        "none": {},
+    }
+    assert not any(body["attributes"] for body in posted.values())
+    assert (first.created, changed) == (3, [("/items/day", {"hidden": True})])
+    assert [(path, body) for method, path, body in fake.calls if method == "PATCH"] == [("/items/day", {"hidden": False})]
+
+
+def test_a_date_or_hidden_that_is_none_is_not_made_up(fake: FakeService, ingest: Callable[..., Outcome]) -> None:
+    """The date goes to the service as it stands, which refuses it; whether to hide an item is asked before it is posted."""
+    outcome = ingest(
+        {"item_id": "year", "title": "Mug", "published_at": 2026},
+        {"item_id": "milliseconds", "title": "Cup", "published_at": 1767122560000},
+        {"item_id": "maybe", "title": "Oar", "hidden": "maybe"},
+    )
+
+    assert [fake.items[name]["published_at"] for name in ("year", "milliseconds")] == ["2026", "1767122560000"]
+    assert outcome.reasons == [("maybe", "hidden: it must be true or false, and is 'maybe'")]
+    assert "maybe" not in fake.items
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -99,6 +99,21 @@ def test_what_was_hidden_or_expired_before_does_not_count_and_what_was_hidden_by
     assert states(client)["item-1"][:2] == (False, "")
 
 
+def test_an_item_that_is_back_and_whose_row_hides_it_stays_hidden(client: Client, url: str, tmp_path: Path) -> None:
+    folder = write(tmp_path / "shop", *range(10))
+    sync(folder, url)
+    sync(write(folder, *range(1, 10)), url)
+    row = {"item_id": "item-0", "title": "x", "hidden": True, "published_at": "2026-01-31"}
+    table = write(folder, *range(1, 10)) / "items.jsonl"
+    table.write_text(f"{table.read_text()}\n{json.dumps(row)}")
+
+    outcome = sync(folder, url)
+
+    assert outcome == (0, 10, 0, 0)
+    assert states(client)["item-0"][:2] == (True, "")
+    assert client.get_item("item-0")["published_at"] == "2026-01-31T00:00:00.000+00:00"
+
+
 def test_an_item_whose_row_is_refused_is_not_hidden(client: Client, url: str, tmp_path: Path) -> None:
     """It is in the folder: what is wrong with it is no reason to take it out of the shop."""
     folder = write(tmp_path / "shop", *range(10))
