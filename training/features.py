@@ -231,7 +231,7 @@ def _read(item: CatalogueItem, reader: ContentEncoder, bad: BadRows) -> _Item:
     except OSError as error:
         bad.note("missing picture file", f"{item.item_id}: {error.strerror}")
         content = Content(item.title, item.text, None, item.attributes)
-    picture = _hash(content.image) if content.image else None
+    picture = None if content.image is None else _hash(content.image)
     written = {name: reader.written(name, content) for name in reader.encoders}
     keys = (picture if reader.is_picture(name) else (_hash(read.encode()) if read else None) for name, read in written.items())
     return _Item(item.item_id, content, tuple(keys))

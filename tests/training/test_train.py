@@ -215,10 +215,11 @@ def test_features_are_encoded_once(demo_folder: Path, tmp_path: Path) -> None:
     assert (first.values[2] != again.values[2]).nnz == 0
 
 
-def test_an_unreadable_picture_is_named_and_the_words_are_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("picture", [b"no picture", b""])
+def test_an_unreadable_picture_is_named_and_the_words_are_kept(tmp_path: Path, picture: bytes) -> None:
     (tmp_path / "items.jsonl").write_text('{"item_id": "a", "title": "x", "image": "p.jpg"}\n{"item_id": "b", "image": "p.jpg"}')
     (tmp_path / "interactions.jsonl").write_text('{"user_id": "u", "item_id": "a"}')
-    (tmp_path / "p.jpg").write_bytes(b"no picture")
+    (tmp_path / "p.jpg").write_bytes(picture)
     folder = read_folder(tmp_path)
     reader = ContentEncoder({name: make_encoder(encoder) for name, encoder in PAPER.items()}, FIELDS)
 
