@@ -178,6 +178,12 @@ class Client:
         """Begins to swap a checkpoint in; `model()["swap"]` tells how it goes. Needs an admin key."""
         return self._call("POST", "/admin/model", json={"checkpoint": checkpoint})
 
+    def require_admin(self) -> None:
+        """Changes nothing; raises `CallFailed`, as every method does, where the key is none that may administer."""
+        answer = self._send("POST", "/admin/model", json={})
+        if answer.status_code != 422:  # else the key was taken, and an empty body names no checkpoint
+            _checked(answer)
+
     def ready(self) -> dict[str, Any]:
         """What `/health/ready` says."""
         return self._call("GET", "/health/ready")

@@ -67,7 +67,7 @@ def retrain(settings: Settings, wishes: Wishes) -> Retrained:
 
     Raises:
         RetrainFailed: nothing to compare on and not forced, training failed, or the service did not take the checkpoint.
-        CallFailed: the service does not answer, or refuses.
+        CallFailed: the service does not answer, or refuses: the key before anything is trained.
         ProjectError: the store or the checkpoint that serves cannot be read.
     """
     serving = choose_checkpoint(settings)
@@ -109,7 +109,9 @@ def say(done: Retrained) -> str:
 
 
 def _require_serving(url: str, version: str) -> None:
+    """That the key may swap a checkpoint in, and the service is the one that our settings are of."""
     with Client(url) as client:
+        client.require_admin()
         space = client.model()["space"]
     if space != version:
         raise RetrainFailed(

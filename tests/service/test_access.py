@@ -235,6 +235,17 @@ async def test_the_client_sends_the_key_of_its_environment(monkeypatch: pytest.M
 
 
 @pytest.mark.anyio
+async def test_whether_a_key_may_administer_can_be_asked_without_changing_anything(service: ClientMaker) -> None:
+    """As `Client.require_admin` does: the right is looked at first, and an empty body names no checkpoint."""
+    async with service(**KEYS).client() as client:
+        answers = [await client.post("/admin/model", json={}, headers=bearer(key)) for key in (READ, WRITE, ADMIN)]
+        swap = (await client.get("/model", headers=bearer(READ))).json()["swap"]
+
+    assert [answer.status_code for answer in answers] == [403, 403, 422]
+    assert swap["state"] == "idle"
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("origin", "status"),
     [("http://evil.example", 403), ("null", 403), ("http://thaw:99", 403), ("http://[", 403), ("http://thaw", 201), (None, 201)],

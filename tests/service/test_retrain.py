@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 
+import httpx
 import numpy as np
 import pytest
 from pydantic import SecretStr
@@ -14,7 +15,7 @@ from model.checkpoint import load_checkpoint, load_manifest
 from model.content import Content
 from model.features import row_to_bytes
 from model.ties import tie_key
-from service.client import Client
+from service.client import CallFailed, Client
 from service.compare import Comparison, Judged, compare
 from service.configured import choose_checkpoint
 from service.errors import StoreUnavailable
@@ -146,7 +147,7 @@ def test_what_cannot_be_compared_is_trained_and_taken_by_force_alone(
 
 
 def test_a_service_of_another_store_is_not_retrained(checkpoint_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = SimpleNamespace(model=lambda: {"space": "another"})
+    other = SimpleNamespace(model=lambda: {"space": "another"}, require_admin=lambda: None)
     monkeypatch.setattr(Client, "__enter__", lambda self: other)
     settings = Settings(store_url="sqlite:///nowhere.sqlite", checkpoint=checkpoint_path)
 
@@ -171,6 +172,23 @@ def test_a_retraining_removes_what_a_killed_one_left(
         retrain(settings, Wishes("http://127.0.0.1:9"))
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", link.name, kept.name]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_without_an_admin_key_nothing_is_trained(checkpoint_path: Path, monkeypatch: pytest.MonkeyPatch, force: bool) -> None:
+    """It is asked for first: the swap at the end needs it."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert (request.url.path, request.content) == ("/admin/model", b"{}")
+        return httpx.Response(403, json={"detail": "this call needs a key with the right to administer"})
+
+    real = httpx.Client
+    monkeypatch.setattr(httpx, "Client", lambda **options: real(**options, transport=httpx.MockTransport(answer)))
+    monkeypatch.setattr("service.retrain.export", lambda *_: pytest.fail("it was exported"))
+    settings = Settings(store_url="sqlite:///nowhere.sqlite", checkpoint=checkpoint_path)
+
+    with pytest.raises(CallFailed, match="the right to administer"):
+        retrain(settings, Wishes("http://shop", force=force))
 
 
 @pytest.mark.parametrize(("force", "told"), [(False, "the old one serves on"), (True, "although it is worse")])
