@@ -22,23 +22,28 @@ def _database_of(url: str) -> str | None:
     The database of a store's URL.
 
     Raises:
-        SettingsError: it is no URL, or names a SQLite file by a URL of its own, which may hide what file it is.
+        SettingsError: it is no URL, one of another database than SQLite, or one that names the file by a URL of its own, which
+            may hide what file it is.
     """
     try:
-        database = sa.make_url(url).database
+        parsed = sa.make_url(url)
     except ArgumentError as error:
         raise SettingsError(f"THAW_STORE_URL is no URL: {_WRITE_IT}") from error
     except ValueError as error:
         raise SettingsError("THAW_STORE_URL has a port that is no number") from error
-    if url.startswith("sqlite") and database and database.startswith("file:"):
+    if parsed.get_backend_name() != "sqlite":
+        raise SettingsError(
+            f"THAW_STORE_URL names a {parsed.get_backend_name()} database, and SQLite alone is served: {_WRITE_IT}"
+        )
+    if parsed.database and parsed.database.startswith("file:"):
         raise SettingsError(f"THAW_STORE_URL names its file by a file: URL, which is not read: {_WRITE_IT}")
-    return database
+    return parsed.database
 
 
 def lock_store(url: str) -> IO[bytes] | None:
     """Holds a file beside a SQLite store, so that two processes cannot serve from one."""
     database = _database_of(url)
-    if not url.startswith("sqlite") or not database or database == ":memory:":
+    if not database or database == ":memory:":
         return None
     path = Path(os.path.realpath(database) + ".lock")  # whatever link the store is reached by
     try:
@@ -57,7 +62,7 @@ def lock_store(url: str) -> IO[bytes] | None:
 def is_there(url: str) -> bool:
     """Whether a database is where a URL says, as far as that can be told without making one."""
     database = _database_of(url)
-    return not url.startswith("sqlite") or (bool(database) and Path(str(database)).exists())
+    return bool(database) and Path(str(database)).exists()
 
 
 def open_engine(url: str) -> sa.Engine:
@@ -65,9 +70,8 @@ def open_engine(url: str) -> sa.Engine:
         engine = sa.create_engine(url, hide_parameters=True)  # what was written is nothing for a log
     except (ImportError, SQLAlchemyError) as error:
         raise SettingsError(f"THAW_STORE_URL names a database that cannot be opened here: {error}") from error
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _configure_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
+    sa.event.listen(engine, "connect", _configure_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 

@@ -284,8 +284,9 @@ def test_writes_are_flushed_to_the_disk(store: Store) -> None:
     [
         ("thaw.sqlite", "write it as sqlite:///thaw.sqlite"),
         ("sqlite:///file:/data/s.sqlite?uri=true", "write it as sqlite:///thaw.sqlite"),
-        ("postgresql+nosuchdriver://shop/thaw", "cannot be opened here"),
-        ("nosuchdatabase://shop/thaw", "cannot be opened here"),
+        ("postgresql://shop/thaw", "names a postgresql database, and SQLite alone is served: write it as sqlite:///thaw.sqlite"),
+        ("nosuchdatabase://shop/thaw", "SQLite alone is served"),
+        ("sqlite+nosuchdriver:///thaw.sqlite", "cannot be opened here"),
     ],
 )
 def test_a_url_that_names_no_store_is_refused_in_a_sentence(url: str, told: str) -> None:
