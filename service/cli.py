@@ -33,14 +33,23 @@ def serve(
 
 
 @app.command()
-def health() -> None:
-    """Ask the service that THAW_HOST and THAW_PORT name whether it is ready; exit status 0 if it is."""
+def health(
+    url: Annotated[
+        str | None, typer.Option(envvar="THAW_URL", help="Where the service listens; else as THAW_HOST and THAW_PORT say.")
+    ] = None,
+) -> None:
+    """Ask a service whether it is ready; exit status 0 if it is."""
     from service.client import Client
 
+    with Client(url or _own_url(), timeout_seconds=4, tries=1) as client:
+        typer.echo(client.ready()["status"])
+
+
+def _own_url() -> str:
+    """Where a service with our settings listens."""
     settings = read_settings()
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
-    with Client(f"http://{f'[{host}]' if ':' in host else host}:{settings.port}", timeout_seconds=4, tries=1) as client:
-        typer.echo(client.ready()["status"])
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
 @app.command()

@@ -50,15 +50,17 @@ class Client:
     """
 
     def __init__(
-        self, url: str = "http://127.0.0.1:8000", *, api_key: str | None = None, timeout_seconds: float = 30.0, tries: int = 8
+        self, url: str | None = None, *, api_key: str | None = None, timeout_seconds: float = 30.0, tries: int = 8
     ) -> None:
         """
         Args:
+            url: where the service listens; else the variable THAW_URL, else port 8000 of this machine.
             api_key: what the service asks for; else the variable THAW_API_KEY, else none is sent.
         """
         key = os.environ.get("THAW_API_KEY") if api_key is None else api_key
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.Client(base_url=url, timeout=timeout_seconds, headers=headers, trust_env=False)
+        base = url or os.environ.get("THAW_URL") or "http://127.0.0.1:8000"
+        self._http = httpx.Client(base_url=base, timeout=timeout_seconds, headers=headers, trust_env=False)
         self._tries = tries
 
     def __enter__(self) -> Self:
