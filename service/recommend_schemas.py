@@ -90,10 +90,10 @@ class _Wishes(Body):
 
     cold_share: float | None = Field(
         None,
-        ge=0,
-        le=1,
-        description="About which share of the list is cold: sets `tau` by what training measured in the first 20 of a list, "
-        "between 0.02 and 0.5. Depends on how many cold items there are. Not read beside `tau`. Default: THAW_COLD_SHARE.",
+        ge=0.02,
+        le=0.5,
+        description="About which share of the list is cold: sets `tau` by what training measured in the first 20 of a list. "
+        "Depends on how many cold items there are. Not read beside `tau`. Default: THAW_COLD_SHARE.",
     )
     explain: bool = Field(False, description="Say of each item how it was fused, and what of the user's own likes it is near to.")
 

@@ -1,6 +1,7 @@
 """What differs between two deployments: read once from THAW_ variables, then handed down."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from model.event_types import WEIGHTS, Liking
 from service.errors import SettingsError
 
 PREFIX = "THAW_"
+_JSON_EXAMPLES = {"event_weights": '{"view": 0.1}', "encoder_places": '{"text": "sentence-text:/models/mine"}'}
 EventWeight = Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
 
 
@@ -68,8 +70,8 @@ class Settings(BaseSettings):
     )
     cold_share: float | None = Field(
         None,
-        ge=0,
-        le=1,
+        ge=0.02,
+        le=0.5,
         description="About which share of a list is cold, 0.02 to 0.5, where a request does not say; sets tau by the checkpoint.",
     )
     tau: float | None = Field(
@@ -98,6 +100,14 @@ class Settings(BaseSettings):
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`.")
     log_format: str = Field("json", pattern="^(json|console)$", description="`json`, a line each, or `console` for people.")
+
+    @field_validator("image_hosts")
+    @classmethod
+    def _require_hosts(cls, hosts: str) -> str:
+        for host in filter(None, map(str.strip, hosts.split(","))):
+            if not re.fullmatch(r"\.?[^\s./:@*]+(\.[^\s./:@*]+)*", host):
+                raise ValueError(f"{host!r} is no host's name: write `cdn.example.com`, or `.example.com` for all below it, too")
+        return hosts
 
     @field_validator("event_weights")
     @classmethod
@@ -133,6 +143,10 @@ def read_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = PREFIX + str(first["loc"][0]).upper()
-        raise SettingsError(f"{name} is {first['input']!r}: {first['msg'].lower()}") from error
-    except ValueError as error:  # a JSON setting that is not JSON
-        raise SettingsError(f"a {PREFIX} variable cannot be read: {error}") from error
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        raise SettingsError(f"{name} is {first['input']!r}: {reason[:1].lower() + reason[1:]}") from error
+    except ValueError as error:  # a JSON setting that is not JSON; the message names the field
+        name = next((name for name in _JSON_EXAMPLES if f'"{name}"' in str(error)), "")
+        if not name:
+            raise SettingsError(f"a {PREFIX} variable cannot be read: {error}") from error
+        raise SettingsError(f"{PREFIX}{name.upper()} is no JSON: write it as {_JSON_EXAMPLES[name]}") from error

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import httpx
 import pytest
+from typer.testing import CliRunner
 
+from service.cli import app
+from service.client import Client
 from service.errors import SettingsError
 from service.hosts import is_loopback
 from service.settings import Settings, read_settings
@@ -47,6 +51,9 @@ def test_loopback_is_known(host: str, loopback: bool) -> None:
         ("THAW_EVENT_WEIGHTS", '{"view": NaN}'),
         ("THAW_EVENT_WEIGHTS", '{"purchase": 1e300}'),
         ("THAW_RATING_POSITIVE", "nan"),
+        ("THAW_COLD_SHARE", "0.9"),
+        ("THAW_COLD_SHARE", "0.01"),
+        ("THAW_IMAGE_HOSTS", "shop.example,cdn.example.com:8443"),
     ],
 )
 def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -56,6 +63,52 @@ def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value:
         read_settings()
 
     assert name.removeprefix("THAW_").lower() in str(caught.value).lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("THAW_EVENT_WEIGHTS", "view=0.1", 'THAW_EVENT_WEIGHTS is no JSON: write it as {"view": 0.1}'),
+        ("THAW_ENCODER_PLACES", "text=/models", "THAW_ENCODER_PLACES is no JSON: write it as"),
+        ("THAW_IMAGE_HOSTS", "https://cdn.example.com/", "'https://cdn.example.com/' is no host's name: write `cdn.example.com`"),
+        ("THAW_IMAGE_HOSTS", "*.example.com", "`.example.com` for all below it"),
+        ("THAW_COLD_SHARE", "0.9", "less than or equal to 0.5"),
+    ],
+)
+def test_a_bad_value_says_what_is_accepted(monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError) as caught:
+        read_settings()
+
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("hosts", ["", "cdn.example.com", ".example.com, Shop.example,", "localhost"])
+def test_hosts_are_taken_as_names(monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
+    monkeypatch.setenv("THAW_IMAGE_HOSTS", hosts)
+
+    assert read_settings().image_hosts == hosts
+
+
+@pytest.mark.parametrize("call", [["health"], ["client"]])
+def test_the_command_and_the_client_ask_where_thaw_url_says(monkeypatch: pytest.MonkeyPatch, call: list[str]) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(200, json={"status": "ready"})
+
+    real = httpx.Client
+    monkeypatch.setattr(httpx, "Client", lambda **options: real(**options, transport=httpx.MockTransport(answer)))
+    monkeypatch.setenv("THAW_URL", "http://elsewhere:9")
+    if call == ["health"]:
+        CliRunner().invoke(app, call, catch_exceptions=False)
+    else:
+        with Client() as client:
+            client.ready()
+
+    assert asked == ["http://elsewhere:9/health/ready"]
 
 
 def test_values_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
