@@ -53,6 +53,8 @@ from service.errors import (
 from service.request_id import request_id_headers
 
 _log = structlog.get_logger(__name__)
+_OF_ITEMS = ("ItemBody", "ItemPatch")
+"""The bodies that have `attributes` for whatever else there is."""
 MEDIA_TYPE = "application/problem+json"
 _MOST_SAID = 2000
 """Characters of a problem's detail: what a client sent may stand in it."""
@@ -153,6 +155,10 @@ def to_invalid_field(error: ValidationError | RequestValidationError) -> Invalid
     first = error.errors()[0]
     path = [str(part) for part in first["loc"] if part not in ("query", "path", "body")]
     reason = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        reason = "there is no such field"
+        if isinstance(error, ValidationError) and error.title in _OF_ITEMS:
+            reason += "; what else there is to say of the item goes under `attributes`"
     return InvalidField(".".join(path) or "body", reason[:1].lower() + reason[1:])
 
 
@@ -173,8 +179,11 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def on_http(_request: Request, error: HTTPException) -> Response:
         kind = {404: "no-such-path", 405: "method-not-allowed"}.get(error.status_code, "http-error")
-        headers = dict(error.headers or {})
-        return problem_response(error.status_code, kind, str(error.detail), str(error.detail), headers=headers)
+        headers, title = dict(error.headers or {}), str(error.detail)
+        detail = (
+            "there is no such path: /docs and /openapi.json describe those that there are" if kind == "no-such-path" else title
+        )
+        return problem_response(error.status_code, kind, title, detail, headers=headers)
 
     @app.exception_handler(ClientDisconnect)
     async def on_gone(_request: Request, _error: ClientDisconnect) -> Response:

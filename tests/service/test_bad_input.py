@@ -64,6 +64,25 @@ async def test_a_bad_item_is_refused(client: httpx.AsyncClient, content: dict[st
     assert_problem(await client.post("/items", json={"item_id": "there", **content}), 422, field)
 
 
+async def test_an_attribute_beside_the_fields_is_told_where_it_goes(client: httpx.AsyncClient) -> None:
+    posted = await client.post("/items", json={"item_id": "there", "title": "x", "price": 3})
+    patched = await client.patch("/items/there", json={"price": 3})
+    listed = await client.post("/recommend", json={"user_id": USER, "price": 3})
+
+    for answer in (posted, patched, listed):
+        assert_problem(answer, 422, "price")
+    assert "goes under `attributes`" in posted.json()["detail"]
+    assert "goes under `attributes`" in patched.json()["detail"]
+    assert listed.json()["detail"] == "price: there is no such field"
+
+
+async def test_a_path_that_is_none_says_where_to_look(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/")
+
+    assert_problem(answer, 404, None)
+    assert "/docs" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("item_id", ["", "a\nb", "a\x00b", "\x7f", "x" * 257, "ü" * 129, ".", "..", "a ", "\u3000a", 7, None])
 async def test_a_bad_id_is_refused(client: httpx.AsyncClient, item_id: object) -> None:
     assert_problem(await client.post("/items", json={"item_id": item_id, "title": "x"}), 422, "item_id")
