@@ -104,7 +104,7 @@ def _find_image(folder: Path, name: str, named: str, bad: BadRows) -> tuple[Path
     if name and not colon and _is_file(path):
         return path, ""
     if name:
-        bad.note("picture is no file of the folder and no https URL" if colon else "missing picture file", f"{named}: {name}")
+        bad.note("picture is no file of the folder and no https URL" if colon else _why_missing(name), f"{named}: {name}")
     return None, ""
 
 
@@ -113,6 +113,14 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:  # a text in the wrong column is too long for a name
         return False
+
+
+def _why_missing(name: str) -> str:
+    if "\\" in name:
+        return "missing picture file: a path has / between folders, and no backslash"
+    if name.startswith("/") or ".." in name.split("/"):
+        return "missing picture file: its path leads out of the folder"
+    return "missing picture file"
 
 
 def read_word(value: object) -> str:

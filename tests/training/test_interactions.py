@@ -101,7 +101,10 @@ def test_bad_typed_rows_are_named_with_what_would_be_accepted(tmp_path: Path) ->
     assert bad.examples == {
         "event_type is none of like, purchase, rating, view, impression, hide, return": ["line 2: 'bought'"],
         "a rating's value is no number": ["line 3: ''", "line 4: 'inf'"],
-        "timestamp is neither ISO 8601 nor seconds": ["line 5: 'yesterday'", "line 6: '1767348000000'"],
+        "timestamp is neither ISO 8601, such as 2026-01-31T12:00:00Z, nor seconds since 1970": [
+            "line 5: 'yesterday'",
+            "line 6: '1767348000000'",
+        ],
     }
     assert (bad.dropped, bad.harmless) == (3, 2)  # a row whose time cannot be read still counts
 

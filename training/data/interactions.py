@@ -120,7 +120,7 @@ def _read_time(row: Row, where: str, bad: BadRows) -> float:
         return _UNTIMED
     seconds = _seconds(text)
     if seconds is None:
-        bad.remark("timestamp is neither ISO 8601 nor seconds", f"{where}: {text!r}")
+        bad.remark("timestamp is neither ISO 8601, such as 2026-01-31T12:00:00Z, nor seconds since 1970", f"{where}: {text!r}")
         return _UNTIMED
     return seconds
 
