@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from model.content import BoolArray
 from model.errors import ColdItemInTraining
+from model.event_types import Liking
 from model.features import Features
 from training.data.interactions import InteractionTable
 from training.data.plain import DataFolder
@@ -75,6 +76,13 @@ def split_data(folder: DataFolder, features: Features, labels: Sequence[str]) ->
     return warm, cold
 
 
+def _hint(liking: Liking) -> str:
+    view = liking.weights["view"]
+    return (
+        "" if liking.is_positive("view") else f". Views are none by themselves: `--threshold {view:g}` counts views as positives"
+    )
+
+
 def warm_data(folder: DataFolder, features: Features, labels: Sequence[str]) -> WarmData:
     """
     The warm items, and the users who like any of them.
@@ -87,7 +95,8 @@ def warm_data(folder: DataFolder, features: Features, labels: Sequence[str]) -> 
     likes = to_matrix(folder.interactions, rows, positives=True)
     users = np.flatnonzero(np.diff(likes.indptr))
     if not len(users):
-        raise NothingLeft(f"none of the {len(rows):,} warm items has a positive interaction: there is nothing to learn from")
+        found = f"none of the {len(rows):,} warm items has a positive interaction"
+        raise NothingLeft(f"{found}: there is nothing to learn from{_hint(folder.liking)}")
     ids = [folder.items[row].item_id for row in rows]
     held_out = {item.item_id for item, label in zip(folder.items, labels, strict=True) if label != "warm"}
     return WarmData(

@@ -18,6 +18,7 @@ from training.errors import NothingLeft
 from training.features import encode_folder
 from training.metrics import UserMetrics, rank_metrics
 from training.progress import Reporter
+from training.split import has_split
 from training.train import choose_device
 
 
@@ -69,7 +70,7 @@ def evaluate(config: EvaluateConfig, reporter: Reporter) -> Evaluation:
     folder.require_usable(config.data.max_bad_share)
     items = [item for item in folder.items if config.split in (None, item.split)]
     if not items:
-        raise NothingLeft(f"{folder.path} holds no item of the split {config.split!r}")
+        raise NothingLeft(f"{folder.path} holds no item of the split {config.split!r}{_hint(folder)}")
     embeddings, kept = _embed(checkpoint, items, folder, config, reporter)
     likes, unknown = _likes(folder, checkpoint, kept)
     ids = [item.item_id for item in kept]
@@ -79,6 +80,13 @@ def evaluate(config: EvaluateConfig, reporter: Reporter) -> Evaluation:
         raise NothingLeft(f"no user that the checkpoint knows likes any of the {len(ids):,} candidates beyond its training data")
     anchors = Anchors(checkpoint)
     return Evaluation(checkpoint.version, metrics, len(ids), sum(map(anchors.is_warm, ids)), unknown)
+
+
+def _hint(folder: DataFolder) -> str:
+    if has_split(folder.items, None):
+        return ""
+    drawn = "`thaw train` drew the items that it held out, and printed how well they are ranked"
+    return f", as its items have no column split: {drawn}. To rank a split by itself, add the column and train again"
 
 
 def _embed(
