@@ -4,8 +4,8 @@ The tables of docs/ranking.md, from what `thaw evaluate --protocol ... --json` w
     python -m benchmarks.ranking --results DIR
 
 DIR holds `cold.json`, `missing.json`, `new-users.json`, `thawing.json`, `mixed.json`, `closest.json` (`cold-only` on other
-splits), `demo.json` (`cold-only` on the generated catalogue), and of cut training data `likes-N.json` and
-`catalogue-SHARE.json`; a table whose files are missing stays as it is.
+splits), `demo.json` (`cold-only` on the generated catalogue), and of cut training data `likes-N.json`,
+`catalogue-SHARE.json` and `thawing-likes-N.json`; a table whose files are missing stays as it is.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def main() -> None:
     for name, render in _TABLES.items():
         path = folder / f"{name}.json"
         if path.exists():
-            text = replace_block(text, name, _with_source(json.loads(path.read_text()), render))
+            text = replace_block(text, name, _with_source(name, json.loads(path.read_text()), render))
     cuts = {
         path.stem: json.loads(path.read_text())
         for path in folder.glob("*.json")
@@ -38,10 +38,11 @@ def main() -> None:
     DOCUMENT.write_text(text, encoding="utf-8")
 
 
-def _with_source(found: Mapping[str, Any], render: Any) -> str:
+def _with_source(name: str, found: Mapping[str, Any], render: Any) -> str:
     asked = found["settings"]
     seeds = f"{asked['seeds']} splits from seed {asked['first_seed']}"
-    return f"{render(found['rows'])}\n`--protocol {asked['protocol']}`, {seeds}; {found['machine']}.\n"
+    likes = f" --likes {name.rpartition('-likes-')[2]}" if "-likes-" in name else ""
+    return f"{render(found['rows'])}\n`--protocol {asked['protocol']}{likes}`, {seeds}; {found['machine']}.\n"
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:
@@ -113,6 +114,8 @@ _TABLES = {
     "missing": _pairs,
     "new-users": _pairs,
     "thawing": _thawing,
+    "thawing-likes-20": _thawing,
+    "thawing-likes-5": _thawing,
     "mixed": _mixed,
 }
 

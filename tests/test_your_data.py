@@ -140,5 +140,6 @@ def test_what_the_page_makes_is_trained_on_and_measured(shop: Path) -> None:
     trained, measured = run(f"{COMMANDS[2]} {free}", shop), run(COMMANDS[3], shop)
 
     assert (trained.returncode, measured.returncode) == (0, 0), trained.stderr + measured.stderr
-    assert "1 bad rows, named in checkpoint.report.json" in trained.stdout
+    assert "1 rows left out, 0 used without a part, 0 that may well be meant so: see checkpoint.report.json" in trained.stdout
+    assert "60 items, 400 interactions (pairs of user and item, without those only viewed)" in trained.stderr
     assert "ndcg" in measured.stdout

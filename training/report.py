@@ -35,5 +35,5 @@ def print_summary(summary: Summary) -> None:
         highlight=False,
     )
     console.print(f"checkpoint {summary.checkpoint.version} at {summary.path}", highlight=False)
-    remarks = f" and {summary.remarks:,} that may well be meant so" if summary.remarks else ""
-    console.print(f"{summary.bad_rows:,} bad rows{remarks}, named in {summary.report}", highlight=False)
+    rows = f"{summary.left_out:,} rows left out, {summary.partly:,} used without a part, {summary.remarks:,} that may well be meant so"
+    console.print(f"{rows}: see {summary.report}", highlight=False)

@@ -48,10 +48,12 @@ class Summary:
     checkpoint: Checkpoint
     path: Path
     report: Path
-    bad_rows: int
-    """Of both tables."""
+    left_out: int
+    """Rows of both tables that could not be used."""
+    partly: int
+    """Rows that were used without the part that is bad."""
     remarks: int
-    """Rows of both tables that are named and may well be meant so."""
+    """Rows that are named and may well be meant so."""
     seconds: float
 
 
@@ -69,7 +71,8 @@ def train(config: TrainConfig, reporter: Reporter) -> Summary:
     read_numbers(_NUMBERS[config.recipe], config.numbers)  # a name that there is not is told before any content is encoded
     folder = read_folder(config.data.path, threshold=config.data.threshold)
     report = config.out.with_name(config.out.name + ".report.json")
-    reporter.say(f"{len(folder.items):,} items, {len(folder.interactions):,} interactions, on {device}")
+    pairs = f"{len(folder.interactions):,} interactions (pairs of user and item, without those only viewed)"
+    reporter.say(f"{len(folder.items):,} items, {pairs}, on {device}")
     readings = make_readings(config.full_reading, folder, split_labels(folder, config), device, reporter)
     try:
         features = encode_folder(folder, folder.items, make_reader(readings), config.data, reporter)
@@ -81,8 +84,8 @@ def train(config: TrainConfig, reporter: Reporter) -> Summary:
     checkpoint = train_on(folder, features, readings, config, reporter)
     saved = save_checkpoint(checkpoint, config.out, overwrite=config.overwrite)
     tables = (folder.bad_items, folder.bad_interactions)
-    bad_rows, remarks = sum(table.bad for table in tables), sum(table.harmless for table in tables)
-    return Summary(saved, config.out, report, bad_rows, remarks, time.monotonic() - start)
+    left_out, bad, remarks = (sum(counts) for counts in zip(*((t.dropped, t.bad, t.harmless) for t in tables), strict=True))
+    return Summary(saved, config.out, report, left_out, bad - left_out, remarks, time.monotonic() - start)
 
 
 def train_on(

@@ -5,8 +5,8 @@ import csv
 import gzip
 import json
 import sys
-from collections import Counter
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path

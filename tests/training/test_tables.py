@@ -190,9 +190,10 @@ def test_rows_that_may_well_be_meant_so_are_told_apart_from_bad_ones(
     for line in (2, 3):
         bad.remark("blank text", f"line {line}")
 
-    print_summary(Summary(checkpoint, Path("out"), Path("out.report.json"), bad.bad, bad.harmless, 1.0))
-    print_summary(Summary(checkpoint, Path("out"), Path("out.report.json"), 0, 0, 1.0))
+    bad.note("unreadable picture", "line 3")
+
+    left = (bad.dropped, bad.bad - bad.dropped, bad.harmless)
+    print_summary(Summary(checkpoint, Path("out"), Path("out.report.json"), *left, seconds=1.0))
 
     said = capsys.readouterr().out
-    assert "1 bad rows and 2 that may well be meant so, named in out.report.json" in said
-    assert "0 bad rows, named in out.report.json" in said
+    assert "1 rows left out, 1 used without a part, 2 that may well be meant so: see out.report.json" in said
