@@ -35,5 +35,5 @@ def print_summary(summary: Summary) -> None:
         highlight=False,
     )
     console.print(f"checkpoint {summary.checkpoint.version} at {summary.path}", highlight=False)
-    rows = f"{summary.left_out:,} rows left out, {summary.partly:,} used without a part, {summary.remarks:,} that may well be meant so"
-    console.print(f"{rows}: see {summary.report}", highlight=False)
+    rows = f"{summary.left_out:,} rows left out, {summary.partly:,} used without a part"
+    console.print(f"{rows}, {summary.remarks:,} that may well be meant so: see {summary.report}", highlight=False)
