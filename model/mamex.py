@@ -108,8 +108,8 @@ def fuse(views: Tensor, gate: Tensor, present: Tensor, strengths: Tensor) -> Ten
     """
     What the views make together.
 
-    What is foreseen of an item by little of its content is foreseen less surely, and must not stand out for that among
-    what is foreseen by all of it: an item is drawn to the middle for each view that it lacks.
+    What is predicted of an item by little of its content is predicted less surely, and must not stand out for that among
+    what is predicted by all of it: an item is drawn to the middle for each view that it lacks.
 
     Args:
         views: (B, V, D).

@@ -100,8 +100,8 @@ def train_on(
     job = Job(warm, cold, specs, config.seed, choose_device(config.device), reporter)
     trained = run_recipe(job, config)
     _require_finite(trained)
-    foreseen = embed_all(trained.mamex, cold.features)
-    metrics = rank_metrics(trained.user_embeddings, foreseen, cold.item_ids, cold.likes)
+    predicted = embed_all(trained.mamex, cold.features)
+    metrics = rank_metrics(trained.user_embeddings, predicted, cold.item_ids, cold.likes)
     errors = {name: error for name, error in metrics.standard_errors().items() if "ndcg" in name}
     manifest = Manifest(
         recipe={
@@ -131,7 +131,7 @@ def train_on(
         item_ids=warm.item_ids,
         item_embeddings=trained.item_embeddings,
         prior_user=trained.prior_user,
-        fold_in={**trained.fold_in, **_cold_shares(trained, warm, foreseen)},
+        fold_in={**trained.fold_in, **_cold_shares(trained, warm, predicted)},
         interactions=keep_interactions(warm.seen),
         held_out=keep_held_out(folder, labels),
         probes=take_probes({name: reading.encoder for name, reading in readings.items()}),

@@ -69,8 +69,8 @@ def say(view: FittedView) -> FloatArray:
 
 
 def episodes_of(view: FittedView, *, parts: int, folds: int, is_cold: BoolArray = NOTHING_COLD) -> list[Episode]:
-    foresight = leave_out([view], is_cold, lambda *_: None)
-    return hold_out(foresight, parts=parts, folds=folds, random=np.random.default_rng(0))
+    left_out = leave_out([view], is_cold, lambda *_: None)
+    return hold_out(left_out, parts=parts, folds=folds, random=np.random.default_rng(0))
 
 
 def kernel_by_hand(dense: FloatArray, words: sp.csr_array, rarity: FloatArray, places: NDArray[np.int64]) -> FloatArray:
@@ -93,7 +93,7 @@ def test_experts_together_are_kernel_ridge_regression(dense: FloatArray, targets
     np.testing.assert_allclose(say(view).sum(axis=1), expected.predict(kernel), atol=1e-4)
 
 
-def test_an_item_left_out_is_foreseen_as_if_it_had_never_been_there(dense: FloatArray, targets: FloatArray) -> None:
+def test_an_item_left_out_is_predicted_as_if_it_had_never_been_there(dense: FloatArray, targets: FloatArray) -> None:
     """Each expert's part, against another library's regression on all other items."""
     _, view = fit(dense, targets)
     kernels = ViewKernels(view.items.mixture, view.items.encodings, view.items.landmarks).whole(np.arange(ITEMS))

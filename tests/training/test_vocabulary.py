@@ -47,7 +47,7 @@ def shown(mamex: Mamex, encoding: Encoding) -> np.ndarray:
         return np.asarray(mamex.mixture(0).typed_lenses()[0](features[0]).numpy())
 
 
-def test_the_second_item_of_a_brand_is_foreseen_by_its_first() -> None:
+def test_the_second_item_of_a_brand_is_predicted_by_its_first() -> None:
     warm = encode(*({"kind": f"k{at % 3}", "brand": f"b{at}"} for at in range(ITEMS)))
     mamex, items = network(warm, Kind.ATTRIBUTES)
     targets = np.zeros((ITEMS, 3), np.float32)
@@ -96,7 +96,7 @@ def test_an_item_of_nothing_shared_has_length_one() -> None:
     assert np.linalg.norm(shown(mamex, warm), axis=1) == pytest.approx([1, 1])
 
 
-def test_items_that_are_like_nothing_are_foreseen_as_nothing() -> None:
+def test_items_that_are_like_nothing_are_predicted_as_nothing() -> None:
     """More of them than landmarks, each of a stock number of its own."""
     warm = encode(*({"sku": f"s{at}"} for at in range(ITEMS)))
     _, items = network(warm, Kind.TEXT, landmarks=4)

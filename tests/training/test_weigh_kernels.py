@@ -10,10 +10,10 @@ from model.content import FloatArray
 from model.encoders.spec import Kind
 from model.mamex import Mamex
 from training.recipes.closed_form import ViewFit, place_lens
-from training.recipes.episodes import Audience, Episode, LeftOut
+from training.recipes.episodes import Audience, Episode, LeaveOneOutPredictions
 from training.recipes.teacher import Teacher, fit_teacher
 from training.recipes.view_kernels import ViewItems, ViewKernels
-from training.recipes.weigh_kernels import Choice, Foresight, count_tries, weigh_kernels
+from training.recipes.weigh_kernels import Choice, LeaveOneOut, count_tries, weigh_kernels
 
 ITEMS, USERS, KINDS = 120, 90, 6
 START = Choice((1.0, 1.0), 2.0, 0.0)
@@ -54,12 +54,12 @@ def read(told: float) -> ViewItems:
 
 def test_what_tells_more_counts_more_and_items_are_ranked_better(teacher: Teacher, likes: sp.csr_array) -> None:
     items = read(told=1.0)
-    foresight, tries = Foresight(items, teacher, likes), []
+    left_out, tries = LeaveOneOut(items, teacher, likes), []
 
     choice = weigh_kernels(items, teacher, likes, START, 3, lambda *_: tries.append(1), sums=False)
 
     assert choice.weights[0] > 2 * choice.weights[1]
-    assert foresight.ndcg(choice) > foresight.ndcg(START) + foresight.margin
+    assert left_out.ndcg(choice) > left_out.ndcg(START) + left_out.margin
     assert len(tries) == count_tries(2, 3, sums=False) == 1 + 2 * 3 * 3
 
 
@@ -69,10 +69,10 @@ def test_only_a_gain_beyond_chance_moves_a_weight(
 ) -> None:
     """A third of the second weight ranks better by so much of the margin, and nothing else does."""
 
-    def ndcg(self: Foresight, choice: Choice) -> float:
+    def ndcg(self: LeaveOneOut, choice: Choice) -> float:
         return 0.5 + float(gain * self.margin * (choice == START.scale_weight(1 / 3, lens=1)))
 
-    monkeypatch.setattr(Foresight, "ndcg", ndcg)
+    monkeypatch.setattr(LeaveOneOut, "ndcg", ndcg)
 
     choice = weigh_kernels(read(told=1.0), teacher, likes, START, 1, lambda *_: None, sums=False)
 
@@ -84,8 +84,10 @@ def test_users_judge_items_that_they_have_not_seen(teacher: Teacher, likes: sp.c
     items = read(told=1.0)
     shown = items.encodings[0]
     everybody = np.arange(USERS)
-    for held, _, tastes, liked in Foresight(items, teacher, likes)._folds:
-        nothing = LeftOut((), torch.zeros(len(shown), 0, dtype=torch.bool), torch.zeros(len(shown), dtype=torch.bool))
+    for held, _, tastes, liked in LeaveOneOut(items, teacher, likes)._folds:
+        nothing = LeaveOneOutPredictions(
+            (), torch.zeros(len(shown), 0, dtype=torch.bool), torch.zeros(len(shown), dtype=torch.bool)
+        )
         rebuilt, theirs = Audience(likes, teacher).without(Episode(held, nothing), everybody)
         np.testing.assert_allclose(tastes, rebuilt.numpy(), atol=1e-5)
         np.testing.assert_array_equal(liked.toarray(), theirs.numpy())
@@ -101,13 +103,13 @@ def test_an_item_is_judged_by_what_the_regression_says_without_it(teacher: Teach
     items = read(told=1.0)
     targets: FloatArray = np.column_stack([teacher.items, teacher.popularity])
     choice = Choice((0.5, 2.0), 1.5, 0.0)
-    foreseen = Foresight(items, teacher, likes)._foresee(choice)
+    predicted = LeaveOneOut(items, teacher, likes)._predict(choice)
 
     for lens, weight in zip(items.mixture.typed_lenses(), choice.weights, strict=True):
         lens.weight.fill_(weight)
     fit = ViewFit(ViewKernels(items.mixture, items.encodings, items.landmarks), targets, choice.ridge)
 
-    np.testing.assert_allclose(foreseen, fit.left_out().sum(axis=1), atol=1e-3)
+    np.testing.assert_allclose(predicted, fit.left_out().sum(axis=1), atol=1e-3)
 
 
 def test_a_lens_alone_is_weighed_by_its_ridge(teacher: Teacher, likes: sp.csr_array) -> None:
@@ -129,12 +131,12 @@ def test_users_become_plainer_sums_where_few_likes_leave_many_factors_to_chance(
     few, start = like(0.3), Choice((1.0, 0.3), 2.0, 0.5)
     teacher = fit_teacher(few, factors=40, damping=0.3, restore=0.0, prior_weight=0.4)
     items, tries = read(told=1.0), []
-    foresight = Foresight(items, teacher, few)
+    left_out = LeaveOneOut(items, teacher, few)
 
     choice = weigh_kernels(items, teacher, few, start, 3, lambda *_: tries.append(1), sums=True)
 
     assert choice.sums > 2 * start.sums
-    assert foresight.ndcg(choice) > foresight.ndcg(start) + foresight.margin
+    assert left_out.ndcg(choice) > left_out.ndcg(start) + left_out.margin
     assert len(tries) == count_tries(2, 3, sums=True) == count_tries(2, 3, sums=False) + 2 * 3
 
 

@@ -1,4 +1,4 @@
-"""Collaborative factors of warm items, which content is then taught to foresee: SVD, damped SVD, implicit ALS."""
+"""Collaborative factors of warm items, which content is then taught to predict: SVD, damped SVD, implicit ALS."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ _VOCABULARY = 32768
 
 @dataclass(frozen=True)
 class Smoother:
-    """A ridge regression on a kernel, its matrix factored once for whatever is to be foreseen."""
+    """A ridge regression on a kernel, its matrix factored once for whatever is to be predicted."""
 
     kernel: Kernel
     factored: tuple[NDArray[np.float32], bool]
@@ -36,7 +36,7 @@ class Smoother:
         """(I, F) targets to (I, F) weights of the warm items."""
         return np.asarray(scipy.linalg.cho_solve(self.factored, targets, check_finite=False), np.float32)
 
-    def foresee(self, targets: FloatArray) -> Callable[[Features], FloatArray]:
+    def predict(self, targets: FloatArray) -> Callable[[Features], FloatArray]:
         """A map from content to what the targets would be."""
         weights = self.coefficients(targets)
         return lambda features: self.kernel(features) @ weights
@@ -85,7 +85,7 @@ def fit_to_factors(job: Job, kernels: Iterator[tuple[str, Kernel]], ridges: tupl
         for ridge in ridges:
             smoother = smooth(job, kernel, ridge)
             for label, factors in known:
-                yield f"{kernel_label}, ridge {ridge}, {label}", by_factors(factors.users, smoother.foresee(factors.items))
+                yield f"{kernel_label}, ridge {ridge}, {label}", by_factors(factors.users, smoother.predict(factors.items))
 
 
 def content_of(job: Job, modality: int) -> tuple[Callable[[Features], FloatArray], FloatArray]:

@@ -42,9 +42,9 @@ def _fit_joint(job: Job, settings: FactorSettings) -> Tried:
         kernel = _summed(kernels, weights)
         for ridge in RIDGES:
             smoother = smooth(job, kernel, ridge)
-            popular = smoother.foresee(_log_popularity(job))
+            popular = smoother.predict(_log_popularity(job))
             for factor_label, factors in known:
-                items = smoother.foresee(factors.items)
+                items = smoother.predict(factors.items)
                 for popularity in POPULARITIES:
                     words = f"{label}, ridge {ridge}, {factor_label}, popularity {popularity}"
                     yield words, with_popularity(factors, items, popular, popularity)
@@ -54,8 +54,8 @@ def _fit_stacked(job: Job, settings: FactorSettings) -> Tried:
     known = list(settings(job.warm.likes))
     smoothers = [smooth(job, _kernel(job, at), _STACK_RIDGE) for at in range(len(job.specs))]
     for factor_label, factors in known:
-        maps = [smoother.foresee(factors.items) for smoother in smoothers]
-        popular = [smoother.foresee(_log_popularity(job)) for smoother in smoothers]
+        maps = [smoother.predict(factors.items) for smoother in smoothers]
+        popular = [smoother.predict(_log_popularity(job)) for smoother in smoothers]
         for label, weights in _weightings(job):
             for popularity in POPULARITIES:
                 words = f"{label}, {factor_label}, popularity {popularity}"
@@ -65,7 +65,7 @@ def _fit_stacked(job: Job, settings: FactorSettings) -> Tried:
 def with_popularity(
     factors: Factors, items: Callable[[Features], FloatArray], popular: Callable[[Features], FloatArray], weight: float
 ) -> Ranker:
-    """Inner products, and foreseen popularity in deviations of each user's scores."""
+    """Inner products, and predicted popularity in deviations of each user's scores."""
 
     def rank(features: Features) -> Scores:
         embedded, liked = items(features), popular(features)[:, 0]
@@ -124,7 +124,7 @@ def _summed(kernels: list[Kernel], weights: list[float]) -> Kernel:
 
 def _added(maps: list[Callable[[Features], FloatArray]], weights: list[float]) -> Callable[[Features], FloatArray]:
     def total(features: Features) -> FloatArray:
-        parts = [weight * foresee(features) for foresee, weight in zip(maps, weights, strict=True)]
+        parts = [weight * predict(features) for predict, weight in zip(maps, weights, strict=True)]
         return np.asarray(np.sum(parts, axis=0), np.float32)
 
     return total

@@ -24,14 +24,14 @@ def _to_users(job: Job, kernels: Iterator[tuple[str, Kernel]], ridges: tuple[flo
     likes = job.warm.likes.toarray().T - job.warm.likes.mean(axis=1)
     for label, kernel in kernels:
         for ridge in ridges:
-            yield f"{label}, ridge {ridge}", _of_everyone(smooth(job, kernel, ridge).foresee(likes))
+            yield f"{label}, ridge {ridge}", _of_everyone(smooth(job, kernel, ridge).predict(likes))
 
 
-def _of_everyone(foresee: Callable[[Features], FloatArray]) -> Ranker:
-    """A ranker by foreseen likes: from features to (C, U)."""
+def _of_everyone(predict: Callable[[Features], FloatArray]) -> Ranker:
+    """A ranker by predicted likes: from features to (C, U)."""
 
     def rank(features: Features) -> Scores:
-        found = foresee(features).T
+        found = predict(features).T
         return lambda rows: found[rows]
 
     return rank

@@ -2,7 +2,7 @@
 Episodes that hold warm items out as if they were cold: what routers, heads and gate learn from.
 
 In an episode nobody has seen the held-out items: users are rebuilt without their likes of them, and what experts say of
-each was learned from all items but this one, as a new item will be foreseen by all that were there before it. (Experts fitted
+each was learned from all items but this one, as a new item will be predicted by all that were there before it. (Experts fitted
 without a whole episode know less than they will when it counts, and heads learned from those came out worse.)
 """
 
@@ -36,7 +36,7 @@ class FittedView:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class LeaveOneOutPredictions:
     """What each view's experts say of every warm item, had they learned from all the others."""
 
     outputs: tuple[Tensor, ...]
@@ -58,25 +58,25 @@ class Episode:
 
     items: NDArray[np.intp]
     """(H,) rows of the warm items."""
-    foresight: LeftOut
+    left_out: LeaveOneOutPredictions
 
     def __post_init__(self) -> None:
-        refuse_cold(self.foresight.is_cold[self.items])
+        refuse_cold(self.left_out.is_cold[self.items])
 
     @property
     def outputs(self) -> tuple[Tensor, ...]:
         """V tensors (H, K_v, D), zeros where the view is missing."""
-        return tuple(output[self.items] for output in self.foresight.outputs)
+        return tuple(output[self.items] for output in self.left_out.outputs)
 
     @property
     def present(self) -> Tensor:
         """(H, V) bool."""
-        return self.foresight.present[self.items]
+        return self.left_out.present[self.items]
 
 
-def leave_out(views: Sequence[FittedView], is_cold: BoolArray, advance: Step) -> LeftOut:
+def leave_out(views: Sequence[FittedView], is_cold: BoolArray, advance: Step) -> LeaveOneOutPredictions:
     """
-    Every warm item as the others foresee it.
+    Every warm item as the others predict it.
 
     Args:
         is_cold: (I,) all False.
@@ -89,13 +89,13 @@ def leave_out(views: Sequence[FittedView], is_cold: BoolArray, advance: Step) ->
         outputs.append(torch.from_numpy(output))
         present[view.items.rows[view.items.heard()], at] = True
         advance(1)
-    return LeftOut(tuple(outputs), torch.from_numpy(present), torch.from_numpy(is_cold))
+    return LeaveOneOutPredictions(tuple(outputs), torch.from_numpy(present), torch.from_numpy(is_cold))
 
 
-def hold_out(foresight: LeftOut, *, parts: int, folds: int, random: np.random.Generator) -> list[Episode]:
+def hold_out(left_out: LeaveOneOutPredictions, *, parts: int, folds: int, random: np.random.Generator) -> list[Episode]:
     """`parts` times a random partition of the warm items into `folds` episodes."""
-    count = len(foresight.is_cold)
-    return [Episode(held, foresight) for _ in range(parts) for held in make_folds(count, folds, random)]
+    count = len(left_out.is_cold)
+    return [Episode(held, left_out) for _ in range(parts) for held in make_folds(count, folds, random)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """
-What users like beyond the teacher's factors, as far as content can foresee it.
+What users like beyond the teacher's factors, as far as content can predict it.
 
 Few factors tell most of what users have in common and little of what each of them likes for itself. A kernel
 regression for every user tells that too, but its users are as wide as there are items. Its scores are `R S`, with R
 the likes and S the smoother `K (K + ridge)^-1` of the items' kernel: what a user likes, spread over what is alike.
 Here the part of `R S` that lies outside the teacher's users is factored, and its strongest directions stand beside
-the teacher's own, so that content learns to foresee them and a new like moves them in the same closed form.
+the teacher's own, so that content learns to predict them and a new like moves them in the same closed form.
 """
 
 from dataclasses import dataclass, replace

@@ -46,7 +46,7 @@ class Learned:
     """(F, F) covariance of the embeddings of held-out items."""
     held_out: NDArray[np.intp]
     """(H,) rows of warm items, each held out once."""
-    foreseen: FloatArray
+    predicted: FloatArray
     """(H, D): the embeddings that their content promised while they were held out."""
 
 
@@ -99,7 +99,7 @@ class RankingFit:
         best.restore(together)
 
     @torch.no_grad()
-    def foresee(self, embed: Embed) -> tuple[NDArray[np.intp], FloatArray]:
+    def predict(self, embed: Embed) -> tuple[NDArray[np.intp], FloatArray]:
         """(H,) rows of warm items and their (H, D) embeddings, each from the episode of the first part that held it out."""
         rows, embeddings = [], []
         for episode in self._once:
@@ -110,7 +110,7 @@ class RankingFit:
 
     def spread(self, embed: Embed) -> FloatArray:
         """(F, F) covariance of the taste of items that were held out."""
-        taste = self.foresee(embed)[1][:, :-1]
+        taste = self.predict(embed)[1][:, :-1]
         centred = taste - taste.mean(axis=0)
         covariance: FloatArray = centred.T @ centred / len(centred)
         return covariance
@@ -194,7 +194,7 @@ def learn_ranking(
         fit.run(fused, advance)
         fusion.set_popularity(fit.popularity_factors(stages, fused))
         fusion.set_lacking(fit.lacking(fused, fusion, outputs))
-    held_out, foreseen = fit.foresee(fused.embed)
+    held_out, predicted = fit.predict(fused.embed)
     return Learned(
         heads,
         fusion.logits.detach(),
@@ -203,7 +203,7 @@ def learn_ranking(
         fused.scorer.popularity.item(),
         fit.spread(fused.embed),
         held_out,
-        foreseen,
+        predicted,
     )
 
 

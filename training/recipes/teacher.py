@@ -1,4 +1,4 @@
-"""Users and warm items as factors of what users liked: what content is taught to foresee."""
+"""Users and warm items as factors of what users liked: what content is taught to predict."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -53,7 +53,7 @@ class Teacher:
 
     @property
     def targets(self) -> FloatArray:
-        """(I, F + 1): what content is taught to foresee of each item, popularity last."""
+        """(I, F + 1): what content is taught to predict of each item, popularity last."""
         return np.column_stack([self.items, self.popularity])
 
     def with_sums(self, weight: float) -> Self:

@@ -221,8 +221,8 @@ def _weigh(items: ViewItems, choice: Choice) -> ViewKernels:
 
 def _hold_out(job: Job, views: list[FittedView], numbers: ThawNumbers, random: np.random.Generator) -> list[Episode]:
     with job.reporter.step("holding items out", len(views)) as advance:
-        foresight = leave_out(views, job.warm.is_cold, advance)
-    return hold_out(foresight, parts=numbers.parts, folds=numbers.folds, random=random)
+        left_out = leave_out(views, job.warm.is_cold, advance)
+    return hold_out(left_out, parts=numbers.parts, folds=numbers.folds, random=random)
 
 
 def _fit_fold_in(job: Job, teacher: Teacher, learned: Learned) -> dict[str, FloatArray]:
@@ -233,7 +233,7 @@ def _fit_fold_in(job: Job, teacher: Teacher, learned: Learned) -> dict[str, Floa
         "popularity": np.array([learned.popularity], np.float32),
     }
     readings = Tellers(teacher.users, teacher.projection, 1 / FoldIn(users).deviations(teacher.users))
-    held = HeldOut(learned.held_out, learned.foreseen, teacher.targets[learned.held_out])
+    held = HeldOut(learned.held_out, learned.predicted, teacher.targets[learned.held_out])
     return {**users, **fit_thawing(job.warm.likes, readings, held, teacher.origin)}
 
 

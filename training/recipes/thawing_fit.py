@@ -32,7 +32,7 @@ class HeldOut:
 
     rows: NDArray[np.intp]
     """(H,)."""
-    foreseen: FloatArray
+    predicted: FloatArray
     """(H, D): where their content put them."""
     learned: FloatArray
     """(H, D): where their likes put them."""
@@ -65,7 +65,7 @@ def fit_thawing(likes: sp.csr_array, readings: Tellers, held: HeldOut, origin: O
     Raises:
         Diverged: training left numbers that are none.
     """
-    if not all(np.isfinite(values).all() for values in (readings.values, readings.weights, held.foreseen, held.learned)):
+    if not all(np.isfinite(values).all() for values in (readings.values, readings.weights, held.predicted, held.learned)):
         raise Diverged("embeddings")
     audiences = Audiences(likes)
     heard = _hear(audiences, readings, held)
@@ -102,11 +102,11 @@ class _Heard:
     offset: NDArray[np.float64]
     """(F,)."""
     slopes: NDArray[np.float64]
-    """(D, F): from a foreseen embedding to the audience's mean."""
+    """(D, F): from a predicted embedding to the audience's mean."""
     surprise: NDArray[np.float64]
     """(R, F): the audience's mean less the foretold one."""
     errors: NDArray[np.float64]
-    """(R, F): what was learned less what content foresaw."""
+    """(R, F): what was learned less what content predicted."""
 
     @property
     def weighed(self) -> NDArray[np.float64]:
@@ -117,13 +117,13 @@ class _Heard:
 def _hear(audiences: Audiences, readings: Tellers, held: HeldOut) -> _Heard:
     told = audiences.counts[held.rows] >= _FEWEST
     told = told if told.sum() > 1 else audiences.counts[held.rows] > 0
-    rows, foreseen = held.rows[told], held.foreseen[told].astype(np.float64)
+    rows, predicted = held.rows[told], held.predicted[told].astype(np.float64)
     counts = audiences.counts[rows]
     means = audiences.sums(readings)[rows] / counts[:, None]  # (R, F)
-    offset, slopes = regress(foreseen, means)
+    offset, slopes = regress(predicted, means)
     shares = counts / (counts + _HALF)
-    errors = (held.learned[told] - foreseen)[:, : means.shape[1]]
-    return _Heard(rows, counts, shares / max(shares.sum(), 1e-12), offset, slopes, means - offset - foreseen @ slopes, errors)
+    errors = (held.learned[told] - predicted)[:, : means.shape[1]]
+    return _Heard(rows, counts, shares / max(shares.sum(), 1e-12), offset, slopes, means - offset - predicted @ slopes, errors)
 
 
 def _positive(covariance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """
 The kernels of a view's lenses, between some items and its landmarks, a chunk of items at a time.
 
-An item that lacks a modality is like no other in it: its kernel is 0, and what is foreseen of the item is foreseen by
+An item that lacks a modality is like no other in it: its kernel is 0, and what is predicted of the item is predicted by
 the other kernels.
 """
 

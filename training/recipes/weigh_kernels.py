@@ -1,6 +1,6 @@
 """
 How much each way to read counts in a view, how bold the view's regression is, and how much of a plain sum of their likes
-users are: what ranks warm items best, each as all the others foresee it.
+users are: what ranks warm items best, each as all the others predict it.
 
 No item that is held out from training is looked at, and what is found holds for the catalogue at hand: nothing says
 beforehand that pictures tell little, or that brands tell much.
@@ -80,14 +80,14 @@ def weigh_kernels(
     """
     if not passes:
         return start
-    foresight = Foresight(items, teacher, likes)
-    best, top = start, foresight.ndcg(start)
+    left_out = LeaveOneOut(items, teacher, likes)
+    best, top = start, left_out.ndcg(start)
     advance(1)
     for step in STEPS[:passes]:
         for scale in _scales(len(start.weights), sums):
             for tried in [scale(best, step), scale(best, 1 / step)]:
-                found = foresight.ndcg(tried)
-                best, top = (tried, found) if found > top + foresight.margin else (best, top)
+                found = left_out.ndcg(tried)
+                best, top = (tried, found) if found > top + left_out.margin else (best, top)
                 advance(1, f"{items.name}, NDCG@20 {top:.4f}")
     return best
 
@@ -98,7 +98,7 @@ def _scales(lenses: int, sums: bool) -> list[Scale]:
     return [*weights, Choice.scale_ridge, *([Choice.scale_sums] if sums else [])]
 
 
-class Foresight:
+class LeaveOneOut:
     """
     Leave-one-out NDCG@20 of a view's kernel ridge regression on its landmarks, as a function of kernel weights, ridge and sums.
     """
@@ -113,17 +113,17 @@ class Foresight:
 
     def ndcg(self, choice: Choice) -> float:
         """Mean NDCG@20 over users and folds."""
-        foreseen = self._foresee(choice)
-        spread = np.atleast_2d(np.cov(foreseen[:, :-1].T, bias=True)).astype(np.float32)
+        predicted = self._predict(choice)
+        spread = np.atleast_2d(np.cov(predicted[:, :-1].T, bias=True)).astype(np.float32)
         found = [
-            rank_metrics(place_users(moved, _POPULARITY, spread), foreseen[held], names, liked, cutoffs=(20,)).values["ndcg@20"]
+            rank_metrics(place_users(moved, _POPULARITY, spread), predicted[held], names, liked, cutoffs=(20,)).values["ndcg@20"]
             for held, names, tastes, liked in self._folds
             for moved in [self._teacher.add_sums(tastes, choice.sums)]
         ]
         values = np.concatenate(found)
         return float(values.mean()) if len(values) else 0.0
 
-    def _foresee(self, choice: Choice) -> FloatArray:
+    def _predict(self, choice: Choice) -> FloatArray:
         """
         (L, F + 1): what the regression on all other landmarks predicts of each.
 

@@ -139,8 +139,8 @@ def test_als_ends_with_items_that_fit_its_users(drawn: Job) -> None:
     )
 
     np.testing.assert_allclose(factors.items, items - items.mean(axis=0), atol=1e-3)
-    foreseen = users @ items.T
-    assert foreseen[liked > 0].mean() > foreseen[liked == 0].mean() + 0.3
+    predicted = users @ items.T
+    assert predicted[liked > 0].mean() > predicted[liked == 0].mean() + 0.3
 
 
 def test_svd_factors_are_the_best_of_their_rank() -> None:
