@@ -43,7 +43,7 @@ class Features:
 
 def to_tensor(encoding: Encoding) -> Tensor:
     """The same numbers as a tensor; a sparse array stays sparse."""
-    if not sp.issparse(encoding):
+    if not isinstance(encoding, sp.csr_array):
         return torch.from_numpy(np.ascontiguousarray(encoding))
     rows = np.repeat(np.arange(encoding.shape[0]), np.diff(encoding.indptr))
     places = torch.from_numpy(np.stack([rows, encoding.indices]).astype(np.int64))
@@ -53,12 +53,12 @@ def to_tensor(encoding: Encoding) -> Tensor:
 
 def stack(encodings: Sequence[Encoding]) -> Encoding:
     """Rows of several encodings of one modality, one below the other."""
-    return sp.vstack(encodings, format="csr") if sp.issparse(encodings[0]) else np.concatenate(encodings)
+    return sp.vstack(encodings, format="csr") if isinstance(encodings[0], sp.csr_array) else np.concatenate(encodings)
 
 
 def spread_rows(encoding: Encoding, rows: NDArray[np.intp], size: int) -> Encoding:
     """An encoding of `size` items that has the given rows at these places and zeros elsewhere."""
-    if sp.issparse(encoding):
+    if isinstance(encoding, sp.csr_array):
         place = sp.csr_array((np.ones(len(rows), np.float32), (rows, np.arange(len(rows)))), shape=(size, len(rows)))
         return sp.csr_array(place @ encoding)
     values = np.zeros((size, encoding.shape[1]), np.float32)
@@ -83,12 +83,12 @@ def mean_rows(encoding: Encoding, counts: NDArray[np.intp]) -> Encoding:
     lengths = np.sqrt(np.asarray((total * total).sum(axis=1)))
     scale = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
     scaled = sp.diags_array(scale) @ total
-    return sp.csr_array(scaled, dtype=np.float32) if sp.issparse(scaled) else scaled.astype(np.float32)
+    return sp.csr_array(scaled.astype(np.float32)) if isinstance(encoding, sp.csr_array) else scaled.astype(np.float32)
 
 
 def row_to_bytes(encoding: Encoding, row: int) -> bytes:
     """One item's features as stores and caches keep them: float32s, of a sparse row after their int32 positions."""
-    if not sp.issparse(encoding):
+    if not isinstance(encoding, sp.csr_array):
         return np.ascontiguousarray(encoding[row], np.float32).tobytes()
     found = slice(encoding.indptr[row], encoding.indptr[row + 1])
     return bytes(encoding.indices[found].astype(np.int32).tobytes() + encoding.data[found].astype(np.float32).tobytes())

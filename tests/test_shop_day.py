@@ -107,7 +107,7 @@ class ContentProfiles:
 
     def rank(self, user_id: str, candidates: Sequence[str], count: int) -> list[str]:
         rows = [self._rows[item_id] for item_id in candidates]
-        profile = np.asarray(self._matrix[self._liked[user_id]].sum(axis=0)).ravel()
+        profile: np.ndarray = np.asarray(self._matrix[self._liked[user_id]].sum(axis=0)).ravel()
         return [candidates[at] for at in np.argsort(-(self._matrix[rows] @ profile), kind="stable")[:count]]
 
 

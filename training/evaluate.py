@@ -109,8 +109,9 @@ def _likes(folder: DataFolder, checkpoint: Checkpoint, items: list[CatalogueItem
     table = to_matrix(folder.interactions, np.array([rows[item.item_id] for item in items], np.intp), positives=True)
     known = {user_id: row for row, user_id in enumerate(folder.interactions.user_ids)}
     found = [(row, known[user_id]) for row, user_id in enumerate(checkpoint.user_ids) if user_id in known]
+    pairs = np.array(found, np.intp).reshape(-1, 2)
     pick = sp.csr_array(
-        (np.ones(len(found), np.float32), tuple(np.array(found, np.intp).reshape(-1, 2).T)),
+        (np.ones(len(found), np.float32), (pairs[:, 0], pairs[:, 1])),
         shape=(len(checkpoint.user_ids), len(known)),
     )
     return sp.csr_array(pick @ table), len(known) - len(found)

@@ -62,7 +62,7 @@ def test_a_share_that_the_cold_items_cannot_fill_has_no_tau(drawn: tuple[FloatAr
 def test_a_share_that_is_always_exceeded_has_no_tau(drawn: tuple[FloatArray, FloatArray, FloatArray, FloatArray]) -> None:
     """Fifteen warm candidates leave five of twenty places to cold items, whatever these are worth."""
     users, _, warm, cold = drawn
-    nothing = sp.csr_array((USERS, 15), dtype=np.float32)
+    nothing = sp.csr_array(np.zeros((USERS, 15), np.float32))
 
     assert tuple(find_taus(users, warm_data(nothing), warm[:15], cold, k=K)) == (0.3, 0.5)
 
@@ -103,7 +103,7 @@ def test_places_that_nothing_fills_hold_no_cold_item() -> None:
 def test_never_are_the_scores_of_all_users_and_items_held_at_once() -> None:
     random = np.random.default_rng(6)
     users, warm = (random.standard_normal((count, WIDTH)).astype(np.float32) for count in (1000, 4000))
-    data = warm_data(sp.csr_array((1000, 4000), dtype=np.float32))
+    data = warm_data(sp.csr_array(np.zeros((1000, 4000), np.float32)))
     tracemalloc.start()
 
     find_taus(users, data, warm, warm[:COLD], k=K)

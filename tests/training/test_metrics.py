@@ -1,6 +1,7 @@
 """Metrics against hand-computed cases, and against another library's."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +15,7 @@ from training.ranking import best_columns
 IDS = ["a", "b", "c", "d"]
 
 
-def metrics_of(
-    scores: list[list[float]], likes: list[list[int]], cutoffs: tuple[int, ...], **options: object
-) -> dict[str, float]:
+def metrics_of(scores: list[list[float]], likes: list[list[int]], cutoffs: tuple[int, ...], **options: Any) -> dict[str, float]:
     """Metrics of given scores: items are the axes, users their scores."""
     users = np.array(scores, np.float32)
     items = np.eye(users.shape[1], dtype=np.float32)

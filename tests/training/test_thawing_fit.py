@@ -41,7 +41,7 @@ def test_audiences_are_summed_and_spread_without_what_an_own_like_put_in(likes: 
     sums, around = np.zeros((200, 3)), np.zeros((3, 2))
     for item in range(200):
         users = [user for user, liked in pairs if liked == item]
-        told = [np.stack([told_by(each, user, item) for user in users]) for each in (one, other)]
+        told = [np.stack([told_by(each, int(user), item) for user in users]) for each in (one, other)]
         sums[item] = told[0].sum(axis=0)
         around += (told[0] - told[0].mean(axis=0)).T @ (told[1] - told[1].mean(axis=0))
 

@@ -50,6 +50,6 @@ def unit_rows(values: FloatArray) -> FloatArray:
 
 def _centre(features: Features, at: int) -> FloatArray:
     value, there = features.values[at], features.present[:, at]
-    if sp.issparse(value) or not there.any():  # nothing here reads terms that way: see `kernels.vocabulary_kernel`
+    if isinstance(value, sp.csr_array) or not there.any():  # nothing here reads terms that way: see `kernels.vocabulary_kernel`
         return np.zeros(value.shape[1], np.float32)
     return np.asarray(value[there].mean(axis=0), np.float32)

@@ -32,11 +32,11 @@ class Smoother:
     kernel: Kernel
     factored: tuple[NDArray[np.float32], bool]
 
-    def coefficients(self, targets: FloatArray) -> FloatArray:
+    def coefficients(self, targets: NDArray[np.floating]) -> FloatArray:
         """(I, F) targets to (I, F) weights of the warm items."""
         return np.asarray(scipy.linalg.cho_solve(self.factored, targets, check_finite=False), np.float32)
 
-    def predict(self, targets: FloatArray) -> Callable[[Features], FloatArray]:
+    def predict(self, targets: NDArray[np.floating]) -> Callable[[Features], FloatArray]:
         """A map from content to what the targets would be."""
         weights = self.coefficients(targets)
         return lambda features: self.kernel(features) @ weights

@@ -119,7 +119,7 @@ def impute(features: Features, warm: Features) -> Features:
     values = []
     for at, value in enumerate(features.values):
         typical = warm.values[at][warm.present[:, at]].mean(axis=0)
-        if sp.issparse(value):
+        if isinstance(value, sp.csr_array):
             values.append(_add_row(value, ~features.present[:, at], np.asarray(typical).ravel()))
             continue
         values.append(np.where(features.present[:, at : at + 1], value, typical).astype(np.float32))

@@ -139,7 +139,7 @@ def _train(trial: Trial) -> _Lists:
 def _without(seen: sp.csr_array, held: sp.csr_array) -> sp.csr_array:
     """(U, I): 1 where the first has an entry and the second has none."""
     ones = sp.csr_array((np.ones(seen.nnz, np.float32), seen.indices, seen.indptr), shape=seen.shape)
-    kept = sp.csr_array(ones - ones.multiply(held != 0))
+    kept = sp.csr_array(ones - ones.multiply(held.astype(np.bool_)))
     kept.eliminate_zeros()
     return kept
 

@@ -167,7 +167,7 @@ def write_expert(
     block = coefficients * has_content(encoding[landmarks])[:, None]
     if not isinstance(lens, LandmarkLens):
         parts = np.array_split(np.arange(len(landmarks)), -(-len(landmarks) // CHUNK))
-        sums = (sp.csr_array(see(lens, encoding[landmarks[part]])).T @ block[part] for part in parts)
+        sums = (np.asarray(sp.csr_array(see(lens, encoding[landmarks[part]])).T @ block[part]) for part in parts)
         block = sum(sums, np.zeros((lens.width, coefficients.shape[1])))
     expert = mixture.expert(at)
     with torch.no_grad():

@@ -66,7 +66,7 @@ def _smooth(likes: sp.csr_array, own: FloatArray, kernels: ViewKernels, beyond: 
     known = add(kernels.whole(kernels.landmarks)).astype(np.float64)
     ridged = known + beyond.smoothing * np.eye(len(known))
     smoother = solve_positive(ridged.copy(), known)
-    seen = sp.csr_array(likes[:, kernels.landmarks], dtype=np.float64)
+    seen = sp.csr_array(likes[:, kernels.landmarks].astype(np.float64))
     inside = seen.T @ own
     left = (seen.T @ seen).toarray() - inside @ _regress(own, seen)
     found = _strongest(smoother @ left @ smoother.T, beyond.directions)
@@ -105,7 +105,7 @@ def _size(users: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.asarray(np.sqrt(np.mean(users**2, axis=0)))
 
 
-def _fit_step(teacher: Teacher, items: FloatArray, outside: FloatArray, counts: FloatArray) -> FloatArray:
+def _fit_step(teacher: Teacher, items: NDArray[np.floating], outside: FloatArray, counts: FloatArray) -> FloatArray:
     """(F + directions, directions): from an item's factors to what a like of it adds, each item weighing as its likes do."""
     anchors = np.column_stack([teacher.items + teacher.closed_form["centre"], items]).astype(np.float64)
     anchors *= np.exp(-teacher.closed_form["rarity"] * teacher.popularity)[:, None]
@@ -115,7 +115,7 @@ def _fit_step(teacher: Teacher, items: FloatArray, outside: FloatArray, counts: 
     return np.asarray(np.linalg.solve(gram, weighed.T @ outside), np.float32)
 
 
-def _join(teacher: Teacher, likes: sp.csr_array, items: FloatArray, step: FloatArray, weight: float) -> Teacher:
+def _join(teacher: Teacher, likes: sp.csr_array, items: NDArray[np.floating], step: FloatArray, weight: float) -> Teacher:
     """Users side by side, and items so large that their products with users are spread as wished: so items compare too."""
     form, own = teacher.closed_form, teacher.items.shape[1]
     anchors = np.column_stack([teacher.items + form["centre"], items])

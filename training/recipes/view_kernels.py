@@ -94,7 +94,7 @@ def see(lens: Lens, encoding: Encoding) -> FloatArray:
 
 def has_content(encoding: Encoding) -> BoolArray:
     """(N,): which items' rows are not all zeros."""
-    if sp.issparse(encoding):
+    if isinstance(encoding, sp.csr_array):
         return np.asarray(np.diff(encoding.indptr) > 0, np.bool_)
     return np.asarray((encoding != 0).any(axis=1), np.bool_)
 
