@@ -41,6 +41,7 @@ from training.recipes.thawing_fit import HeldOut, fit_thawing
 from training.recipes.trained import Job, Trained
 from training.recipes.view_kernels import ViewItems, ViewKernels, has_content
 from training.recipes.weigh_kernels import Choice, count_tries, weigh_kernels
+from training.threads import few_threads
 
 FIRST_WEIGHTS: Mapping[str, float] = MappingProxyType(
     {"image": 0.25, "title": 0.5, "words": 0.7, "phrases": 0.25, "attributes": 0.5}
@@ -52,6 +53,7 @@ _FEWEST = 2
 """Warm items that must have a modality for it to be read."""
 
 
+@few_threads()
 def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
     """
     Fits the teacher, then the experts in closed form, then heads, routers and gate on episodes.
