@@ -76,13 +76,6 @@ async def test_an_attribute_beside_the_fields_is_told_where_it_goes(client: http
     assert listed.json()["detail"] == "price: there is no such field"
 
 
-async def test_a_path_that_is_none_says_where_to_look(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/")
-
-    assert_problem(answer, 404, None)
-    assert "/docs" in answer.json()["detail"]
-
-
 @pytest.mark.parametrize("item_id", ["", "a\nb", "a\x00b", "\x7f", "x" * 257, "ü" * 129, ".", "..", "a ", "\u3000a", 7, None])
 async def test_a_bad_id_is_refused(client: httpx.AsyncClient, item_id: object) -> None:
     assert_problem(await client.post("/items", json={"item_id": item_id, "title": "x"}), 422, "item_id")

@@ -11,6 +11,7 @@ from model.errors import ProjectError, UnknownEventType
 from service.errors import InvalidField, ServiceError
 from service.history import Histories
 from service.problems import PROBLEMS, answer_error
+from tests.conftest import ClientMaker
 from tests.service.test_bad_input import assert_problem
 
 
@@ -71,3 +72,12 @@ async def test_an_error_says_no_more_than_can_be_read(client: httpx.AsyncClient)
     assert_problem(answer, 422, "filter.must.0")
     assert "`gte` takes a finite number" in answer.json()["detail"]
     assert len(answer.content) < 3000
+
+
+@pytest.mark.anyio
+async def test_a_path_that_is_none_says_where_to_look(service: ClientMaker) -> None:
+    async with service().client() as client:
+        answer = await client.get("/")
+
+    assert_problem(answer, 404, None)
+    assert "/docs" in answer.json()["detail"]

@@ -101,18 +101,6 @@ def test_bad_rows_are_counted_and_named(tmp_path: Path) -> None:
     assert folder.bad_interactions.examples["unknown item"] == ["line 5: zzz"]
 
 
-def test_a_picture_whose_path_cannot_be_is_told_apart_from_one_that_is_missing(tmp_path: Path) -> None:
-    items = "item_id,title,image\na,One,pictures\\p.jpg\nb,Two,../gone.jpg\nc,Three,/img/p.jpg\nd,Four,gone.jpg\n"
-
-    folder = read_folder(write(tmp_path, items))
-
-    assert folder.bad_items.examples == {
-        "missing picture file: a path has / between folders, and no backslash": ["line 2: a: pictures\\p.jpg"],
-        "missing picture file: its path leads out of the folder": ["line 3: b: ../gone.jpg", "line 4: c: /img/p.jpg"],
-        "missing picture file": ["line 5: d: gone.jpg"],
-    }
-
-
 def test_a_folder_that_cannot_be_used_says_why(tmp_path: Path) -> None:
     with pytest.raises(FolderMissing, match="items table"):
         read_folder(tmp_path)
@@ -165,26 +153,6 @@ def test_nothing_to_learn_from_is_said(tmp_path: Path) -> None:
 
     with pytest.raises(NothingLeft):
         train(config, SilentReporter())
-
-
-@pytest.mark.parametrize(("threshold", "hint"), [(None, "`--threshold 0.3` counts views"), (0.3, "")])
-def test_a_table_of_views_says_how_they_count(tmp_path: Path, threshold: float | None, hint: str) -> None:
-    interactions = "user_id,item_id,event_type\nu,a,view\nv,b,view\n"
-    data = DataConfig(write(tmp_path / "data", interactions=interactions), threshold)
-    config = TrainConfig(data, tmp_path / "out", reading=ReadingConfig(encoders=WORDS_ONLY), device="cpu")
-
-    with pytest.raises(NothingLeft) as caught:
-        train(config, SilentReporter())
-
-    assert hint in str(caught.value)
-    assert ("there is nothing to learn from" in str(caught.value)) == bool(hint)  # else they count, and too few of them are there
-
-
-def test_a_split_that_training_drew_is_not_in_the_table(checkpoint_path: Path, tmp_path: Path) -> None:
-    config = EvaluateConfig(checkpoint_path, DataConfig(write(tmp_path)), split="cold_val")
-
-    with pytest.raises(NothingLeft, match=r"no column split: `thaw train` drew .* add the column"):
-        evaluate(config, SilentReporter())
 
 
 def test_a_random_split_reproduces_and_covers_all() -> None:
