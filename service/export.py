@@ -28,6 +28,8 @@ from service.working_folder import held, remove_left
 
 _STOP_BY = 0.1
 """Of all items that somebody liked: held out to stop by where no cold one is there; another draw each time."""
+_ENOUGH = 20
+"""Items to compare two checkpoints on."""
 _HEADER = ("user_id", "item_id", "event_type", "value", "timestamp")
 
 
@@ -60,6 +62,8 @@ class Exported:
     """Items that are cold in the serving checkpoint and shall be so in the next one; none where no cold item has likes."""
     least_likes: int = 0
     """How many likes each of them has at least."""
+    compared_on: list[str] = field(default_factory=list)
+    """Those of them that neither checkpoint is stopped by, where there are enough; else all of them."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Rows by why they are not there."""
 
@@ -91,6 +95,21 @@ def export(settings: Settings, checkpoint: Path, out: Path, hold_out: HoldOut) -
     return exported
 
 
+@dataclass(frozen=True, slots=True)
+class _Splits:
+    """What training is to do with each item."""
+
+    liked: set[str]
+    stop_by: frozenset[str]
+    unseen: frozenset[str]
+
+    def label(self, item_id: str) -> str:
+        """Nobody liked it, or two checkpoints are to be compared on it: training has nothing to do with it."""
+        if item_id in self.unseen or item_id not in self.liked:
+            return COLD_TEST
+        return COLD_VAL if item_id in self.stop_by else WARM
+
+
 class _Writer:
     def __init__(self, snapshot: Snapshot, checkpoint: Checkpoint, hold_out: HoldOut, liking: Liking) -> None:
         self._snapshot, self._checkpoint, self._hold_out = snapshot, checkpoint, hold_out
@@ -105,11 +124,19 @@ class _Writer:
         likes, random = self._likes(ids), Random(through if self._hold_out.seed is None else self._hold_out.seed)
         liked = likes.keys() | self._liked_in_training(ids)
         held_out, least = self._draw(likes, random)
-        items = self._write_items(folder, liked, frozenset(held_out or _draw_share(sorted(liked), _STOP_BY, random)))
+        unseen = self._draw_unseen(held_out, random)
+        stop_by = sorted({*held_out} - {*unseen}) or _draw_share(sorted(liked), _STOP_BY, random)
+        items = self._write_items(folder, _Splits(liked, frozenset(stop_by), frozenset(unseen)))
         write_features(folder, self._features())
         counts = {"items": items, "events": history[1], "history": history[0]}
         exported = Exported(
-            self._checkpoint.version, through, **counts, held_out=held_out, least_likes=least, left_out=dict(self._left_out)
+            self._checkpoint.version,
+            through,
+            **counts,
+            held_out=held_out,
+            least_likes=least,
+            compared_on=unseen or held_out,
+            left_out=dict(self._left_out),
         )
         write_note(folder, ExportNote(self._liking, through, self._snapshot.store_id), asdict(exported))
         return exported
@@ -168,22 +195,26 @@ class _Writer:
                 return _draw_share(enough, self._hold_out.share, random), least
         return [], 0
 
+    def _draw_unseen(self, held_out: list[str], random: Random) -> list[str]:
+        """Half of the items to keep cold, of those that the serving checkpoint was not stopped by; none where they are few."""
+        known = set(self._checkpoint.held_out.item_ids)
+        unseen = [item_id for item_id in held_out if item_id not in known]
+        return _draw_share(unseen, 0.5, random) if len(unseen) >= 2 * _ENOUGH else []
+
     def _liked_in_training(self, ids: set[str]) -> set[str]:
         """Items that the checkpoint learned, and those that it held out and somebody liked."""
         held_out = {item_id for _, item_id, weight in self._checkpoint.held_out.rows() if weight > 0}
         return ids & (held_out | set(self._checkpoint.item_ids))
 
-    def _write_items(self, folder: Path, liked: set[str], held_out: frozenset[str]) -> int:
+    def _write_items(self, folder: Path, splits: "_Splits") -> int:
         count = 0
         with (folder / "items.jsonl").open("w", encoding="utf-8") as file:
             for item in self._snapshot.items():
-                file.write(json.dumps(self._row(item, liked, held_out), ensure_ascii=False) + "\n")
+                file.write(json.dumps(self._row(item, splits.label(item.item_id)), ensure_ascii=False) + "\n")
                 count += 1
         return count
 
-    def _row(self, item: StoredItem, liked: set[str], held_out: frozenset[str]) -> dict[str, Any]:
-        split = WARM if item.item_id in liked else COLD_TEST  # nobody liked it: there is nothing to learn from
-        split = COLD_VAL if item.item_id in held_out else split
+    def _row(self, item: StoredItem, split: str) -> dict[str, Any]:
         return {
             "item_id": item.item_id,
             "title": item.title,

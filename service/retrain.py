@@ -41,6 +41,8 @@ class Retrained:
     comparison: Comparison | None
     """None: no item could be kept cold to compare on."""
     swapped: bool
+    stopped_by_them: bool = False
+    """Whether the new one's training was stopped by the items that both are compared on, too."""
 
     def to_fields(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -85,7 +87,8 @@ def retrain(settings: Settings, wishes: Wishes) -> Retrained:
     swapped = wishes.force or (comparison is not None and not comparison.is_worse)
     if swapped:
         _swap(wishes.url, out)
-    return Retrained(out, load_manifest(out).version, exported.events_through, comparison, swapped)
+    same = exported.compared_on == exported.held_out
+    return Retrained(out, load_manifest(out).version, exported.events_through, comparison, swapped, same)
 
 
 def say(done: Retrained) -> str:
@@ -101,6 +104,8 @@ def say(done: Retrained) -> str:
     ]
     if found.items < FEW_ITEMS or found.users < FEW_USERS:
         lines.append("so few items and users say little")
+    if done.stopped_by_them:
+        lines.append("they are also what the new one was stopped by, which favours it: there are too few to keep some apart")
     if done.swapped:
         lines.append(f"{done.space} serves now, from {done.checkpoint}" + (", although it is worse" if found.is_worse else ""))
     else:
@@ -159,7 +164,7 @@ def _compare(settings: Settings, serving: Path, new: Path, exported: Exported) -
     spaces = [open_at(settings, path) for path in (serving, new)]
     rules = make_rules(settings, spaces[0])
     with open_snapshot(settings.store_url) as snapshot:
-        judged = judge(snapshot, exported.held_out, rules.liking)
+        judged = judge(snapshot, exported.compared_on, rules.liking)
     return compare(spaces[0], spaces[1], judged, rules)
 
 

@@ -108,6 +108,7 @@ async def test_an_export_holds_all_that_training_needs_and_no_erased_user(
     assert {items[item_id]["split"] for item_id in list(checkpoint.item_ids)[:20]} == {"warm"}
     assert {item_id for item_id, row in items.items() if row["split"] == "cold_val"} == set(written.held_out)
     assert all(item_id.startswith("new-") for item_id in written.held_out)
+    assert written.compared_on == written.held_out  # too few to keep some apart
     assert written.left_out["event on an item that is not in the store"] > 0
 
 
@@ -225,6 +226,29 @@ async def test_training_again_with_nothing_new_forgets_nobody(
     assert held_out & set(checkpoint.item_ids)
     assert pairs[0] == pairs[1]
     assert len(pairs[0]) == first.history == len(list(checkpoint.held_out.rows())) + len(checkpoint.interactions.items)
+
+
+async def test_checkpoints_are_compared_on_items_that_neither_was_stopped_by(
+    space: Space, checkpoint: Checkpoint, settings: Settings, tmp_path: Path
+) -> None:
+    known = list(checkpoint.held_out.item_ids)[:6]
+    ids = [*known, *(f"new-{at}" for at in range(60))]
+    likes = [
+        {"event_id": f"e{at}", "user_id": checkpoint.user_ids[at % 40], "item_id": item_id, "event_type": "like"}
+        for at, item_id in enumerate(ids)
+    ]
+    async with ServiceContext(space, settings).client() as client:
+        client.headers["X-API-Key"] = KEY
+        await post(client, [{"item_id": item_id, "title": f"Mug {item_id}"} for item_id in ids], likes)
+        written = export(settings, choose_checkpoint(settings), tmp_path / "out", HoldOut(share=1.0, least_likes=1))
+
+    rows = map(json.loads, (tmp_path / "out" / "items.jsonl").read_text().splitlines())
+    split = {row["item_id"]: row["split"] for row in rows}
+    assert set(written.held_out) == set(ids)
+    assert len(written.compared_on) == 30
+    assert not set(written.compared_on) & set(known)
+    assert {split[item_id] for item_id in written.compared_on} == {"cold_test"}
+    assert {split[item_id] for item_id in set(ids) - set(written.compared_on)} == {"cold_val"}
 
 
 async def test_an_export_does_not_touch_what_is_there(settings: Settings, space: Space, tmp_path: Path) -> None:

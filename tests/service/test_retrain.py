@@ -203,6 +203,13 @@ def test_a_few_items_are_said_to_say_little() -> None:
     assert "say little" in say(Retrained(Path("next"), "abc", 7, replace(WORSE, items=3), swapped=True))
 
 
+@pytest.mark.parametrize("same", [False, True])
+def test_it_is_said_where_a_comparison_favours_the_new_one(same: bool) -> None:
+    said = say(Retrained(Path("next"), "abc", 7, WORSE, swapped=True, stopped_by_them=same))
+
+    assert ("which favours it" in said) == same
+
+
 def test_the_same_checkpoint_is_not_worse_than_itself(space: Space, checkpoint_path: Path) -> None:
     checkpoint = load_checkpoint(checkpoint_path)
     judged = Judged(_items(space), [], {}, {checkpoint.user_ids[0]: frozenset({"one"})}, frozenset(), None)
