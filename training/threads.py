@@ -17,7 +17,7 @@ def few_threads() -> Iterator[None]:
     quarter longer with both than with one, beside other work several times as long.
     """
     said = os.environ.get("OMP_NUM_THREADS", "")
-    threads = max(1, int(said)) if said.isdigit() else 1
+    threads = max(1, int(said)) if said.isdecimal() else 1
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

@@ -147,6 +147,6 @@ def _compare(fields: int, columns: int) -> str:
 def _parse(line: str) -> tuple[Row, str]:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}, "no JSON"
     return (row, "") if isinstance(row, dict) else ({}, "no JSON object")

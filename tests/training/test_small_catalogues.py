@@ -183,24 +183,6 @@ def test_two_users_of_wide_embeddings_thaw_items(seed: int) -> None:
     assert all(np.isfinite(values).all() for values in found.values())
 
 
-def test_items_that_nobody_liked_stay_cold(tmp_path: Path) -> None:
-    """All that could be learned of them would make them like each other; what was said against them is kept."""
-    folder = write(tmp_path / "data", items=30, users=15, image=every, words=every)
-    rows = [json.loads(line) for line in (folder / "interactions.jsonl").read_text().splitlines()]
-    liked = [row for row in rows if row["item_id"] not in ("item-3", "item-4")]
-    rated = {"user_id": "user-0", "item_id": "item-3", "event_type": "rating", "value": 0}
-    (folder / "interactions.jsonl").write_text("\n".join(map(json.dumps, [*liked, rated])))
-    items = [json.loads(line) for line in (folder / "items.jsonl").read_text().splitlines()]
-    split = [{**row, "split": "cold_val" if at % 5 == 0 else "warm"} for at, row in enumerate(items)]
-    (folder / "items.jsonl").write_text("\n".join(map(json.dumps, split)))
-
-    run(folder, "thaw", width="8")
-    checkpoint = load_checkpoint(folder / "out")
-
-    assert not {"item-3", "item-4"} & set(checkpoint.item_ids)
-    assert ("user-0", "item-3", 0.0) in set(checkpoint.held_out.rows())
-
-
 def words_of(folder: Path, *, picture: str) -> Path:
     """Words alone, but for one item that has a picture alone and whose split is this."""
     write(folder, items=30, users=15, image=lambda at: at == 4, words=lambda at: at != 4)

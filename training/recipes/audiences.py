@@ -29,12 +29,18 @@ class Audiences:
         self._people = sp.csr_array(likes.T)
         self.counts: NDArray[np.float64] = np.asarray(likes.sum(axis=0), np.float64).ravel()
         """(I,)."""
+        self._free = max(1.0, float(self.counts.sum() - (self.counts > 0).sum()))
 
     def sums(self, tellers: Tellers) -> NDArray[np.float64]:
         """(I, F): what each item's users tell, summed."""
         weights = tellers.weights.astype(np.float64)
         told = self._people @ (tellers.values * weights[:, None])
         return np.asarray(told - tellers.parts * (self._people @ weights)[:, None])
+
+    def size(self, tellers: Tellers) -> float:
+        """The sum of squares of what users tell, own parts included, on average over all likes: the scale of rounding."""
+        squares = (tellers.values.astype(np.float64) ** 2).sum(axis=1) * tellers.weights.astype(np.float64) ** 2
+        return float(np.asarray(self._likes.sum(axis=1)).ravel() @ squares) / self._free
 
     def covary(self, one: Tellers, other: Tellers) -> NDArray[np.float64]:
         """(F, G): how two things that the same users tell covary within an audience, pooled over all likes."""
@@ -45,4 +51,4 @@ class Audiences:
         around -= (self._people @ mine).T @ other.parts + one.parts.T @ (self._people @ theirs)
         around += (one.parts * (self._people @ weights)[:, None]).T @ other.parts
         middle = (self.sums(one) / np.maximum(self.counts, 1)[:, None]).T @ self.sums(other)
-        return np.asarray((around - middle) / max(1.0, self.counts.sum() - (self.counts > 0).sum()))
+        return np.asarray((around - middle) / self._free)

@@ -69,7 +69,7 @@ def fit_thawing(likes: sp.csr_array, readings: Tellers, held: HeldOut, origin: O
         raise Diverged("embeddings")
     audiences = Audiences(likes)
     heard = _hear(audiences, readings, held)
-    within = _positive(audiences.covary(readings, readings))
+    within = _positive(audiences.covary(readings, readings), audiences.size(readings))
     alike = heard.weighed.T @ heard.surprise - within * np.sum(heard.shares / np.maximum(heard.counts, 1))
     common = heard.weighed.T @ heard.errors
     if origin is not None:
@@ -126,7 +126,7 @@ def _hear(audiences: Audiences, readings: Tellers, held: HeldOut) -> _Heard:
     return _Heard(rows, counts, shares / max(shares.sum(), 1e-12), offset, slopes, means - offset - predicted @ slopes, errors)
 
 
-def _positive(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same, above what rounding takes off where all taste alike."""
-    floor = 1e-6 * max(np.trace(covariance) / len(covariance), 1e-12)
+def _positive(covariance: NDArray[np.float64], size: float) -> NDArray[np.float64]:
+    """The same, above what rounding takes off where all taste alike, or nothing is left without an own like."""
+    floor = 1e-6 * max(size / len(covariance), 1e-12)
     return np.asarray(covariance + floor * np.eye(len(covariance)))
