@@ -43,7 +43,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         try:
             self._feed(data)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):  # the latter of CONNECT, which is an upgrade as such
+            _log.warning("what came is no HTTP request")
             self.send_400_response("Invalid HTTP request received.")
             return
         if self._idle_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
@@ -77,8 +78,9 @@ class BoundedProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as wish:
-            head = [self.parser.get_method() + b" " + self.url + b" HTTP/1.1"]
-            head += [name + b": " + value for name, value in self.headers if name not in (b"upgrade", b"connection")]
+            version = self.parser.get_http_version().encode()
+            head = [self.parser.get_method() + b" " + self.url + b" HTTP/" + version]
+            head += [name + b": " + _without_wishes(name, value) for name, value in self.headers if name != b"upgrade"]
             self.parser = httptools.HttpRequestParser(self)
             self.parser.feed_data(b"\r\n".join(head) + b"\r\n\r\n" + data[wish.args[0] :])
 
@@ -103,3 +105,11 @@ class BoundedProtocol(HttpToolsProtocol):
         lines = b"".join(name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
         self.transport.write(head + lines + b"\r\n" + bytes(answer.body))
         self.transport.close()
+
+
+def _without_wishes(name: bytes, value: bytes) -> bytes:
+    """A header's value, that of `Connection` without what belongs to a wish for another protocol."""
+    if name != b"connection":
+        return value
+    tokens = [token.strip() for token in value.split(b",")]
+    return b", ".join(token for token in tokens if token.lower() not in (b"upgrade", b"http2-settings"))

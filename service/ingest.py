@@ -109,7 +109,10 @@ class Ingestor:
             raise UnknownItem(item_id)
 
     async def close(self) -> None:
-        """Finishes what the encoders took; waits for no picture that is still decoded, since nobody waits for its answer."""
+        """
+        Finishes what the encoders took. A picture that is still decoded is not waited for, since nobody waits for its answer; the
+        process ends when it is done.
+        """
         self._decoders.shutdown(wait=False, cancel_futures=True)
         self._drafters.shutdown(wait=False, cancel_futures=True)
         self._encoders.close()

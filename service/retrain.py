@@ -87,7 +87,7 @@ def retrain(settings: Settings, wishes: Wishes) -> Retrained:
     swapped = wishes.force or (comparison is not None and not comparison.is_worse)
     if swapped:
         _swap(wishes.url, out)
-    same = exported.compared_on == exported.held_out
+    same = bool(exported.held_out) and exported.compared_on == exported.held_out
     return Retrained(out, load_manifest(out).version, exported.events_through, comparison, swapped, same)
 
 

@@ -98,9 +98,10 @@ def empty_log(engine: sa.Engine) -> bool:
     Returns:
         Whether it is empty; not while somebody reads the database as it was before. Waits for nobody.
     """
-    if engine.dialect.name != "sqlite":
-        return True
-    connection = engine.raw_connection()  # outside of any transaction
+    try:
+        connection = engine.raw_connection()  # outside of any transaction
+    except (SQLAlchemyError, sqlite3.Error):  # too many read just now
+        return False
     try:
         connection.cursor().execute(f"PRAGMA {_IMPATIENT}")
         busy, *_ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -30,7 +30,7 @@ _VECTORS_AT_ONCE, _ITEMS_AT_ONCE, _DROPPED_AT_ONCE = 4096, 512, 2000
 
 class Store:
     """
-    Items by id, in SQLite (WAL, synchronous=FULL) or another database by URL.
+    Items by id, in SQLite (WAL, synchronous=FULL); its URL is the seam for another database.
 
     A write is durable before its future is done; writes that wait together share a commit.
     `on_change` sees every change once, after its commit and in commit order, before its future is done.

@@ -81,6 +81,21 @@ def test_long_bodies_and_many_requests_on_a_connection_pass(port: int) -> None:
         assert client.post("/", content=pieces).text == "200000"
 
 
+@pytest.mark.parametrize("begun", [b"CONNECT shop:443 HTTP/1.1\r\nhost: shop\r\n\r\n", b"no such thing\r\n\r\n"])
+def test_what_is_no_request_here_is_answered_400(port: int, begun: bytes) -> None:
+    assert exchange(port, begun).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("head", [b"POST / HTTP/1.0\r\nConnection: upgrade", b"POST / HTTP/1.1\r\nConnection: close, Upgrade"])
+def test_a_connection_that_was_to_end_ends_whatever_else_it_wished_for(port: int, head: bytes) -> None:
+    start = time.monotonic()
+
+    answer = exchange(port, head + b"\r\nhost: here\r\nUpgrade: h2c\r\ncontent-length: 0\r\n\r\n")
+
+    assert b" 200 " in answer.splitlines()[0]
+    assert time.monotonic() - start < 0.4
+
+
 @pytest.mark.parametrize("protocol", ["h2c", "websocket", "something"])
 @pytest.mark.parametrize("pause", [0.0, 0.1])
 def test_a_wish_for_another_protocol_is_passed_over(port: int, protocol: str, pause: float) -> None:
