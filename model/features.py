@@ -98,7 +98,7 @@ def is_row(data: bytes, dim: int, *, sparse: bool) -> bool:
     """Whether bytes can be what `row_to_bytes` makes of an item that has the modality: of the right length, within the width."""
     if not sparse:
         return len(data) == 4 * dim
-    return len(data) > 0 and len(data) % 8 == 0 and bool((np.frombuffer(data[: len(data) // 2], np.int32) < dim).all())
+    return len(data) % 8 == 0 and bool((np.frombuffer(data[: len(data) // 2], np.int32) < dim).all())
 
 
 def rows_of_bytes(rows: Sequence[bytes | None], dim: int, *, sparse: bool) -> Encoding:

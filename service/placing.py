@@ -6,7 +6,7 @@ import numpy as np
 
 from model.content import Content
 from model.encoders.spec import Kind
-from model.features import Encoding, Features, rows_of_bytes
+from model.features import Encoding, Features, is_row, rows_of_bytes
 from service.errors import RowDamaged
 from service.fusion import describe_fusion
 from service.space import Space
@@ -48,8 +48,10 @@ def _column(space: Space, modality: str, items: Sequence[StoredItem]) -> tuple[E
         return space.tower.read_attributes(modality, [Content(attributes=item.attributes) for item in items])
     rows = [_data(space, item, modality) for item in items]
     for item, data in zip(items, rows, strict=True):
-        if data is not None and (len(data) % 8 if spec.sparse else len(data) != 4 * spec.dim):
-            raise RowDamaged("features", item.item_id, f"its vector for {modality} has {len(data)} bytes")
+        if data is not None and not is_row(data, spec.dim, sparse=spec.sparse):
+            raise RowDamaged(
+                "features", item.item_id, f"its vector for {modality} has {len(data)} bytes, which are none of its encoder"
+            )
     return rows_of_bytes(rows, spec.dim, sparse=spec.sparse), [data is not None for data in rows]
 
 

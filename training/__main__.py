@@ -64,7 +64,10 @@ def train_command(
     data: Data,
     out: Annotated[Path, typer.Option(help="The checkpoint directory to write.")],
     recipe: Annotated[str, typer.Option(help="thaw or paper.")] = "thaw",
-    seed: Annotated[int, typer.Option(help="The same seed, data and machine give the same checkpoint.", **_SEEDS)] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(help="The same one gives the same checkpoint again; of the recipe paper up to rounding.", **_SEEDS),
+    ] = 0,
     split_seed: Annotated[
         int | None, typer.Option(help="Draw the held-out items at random with this seed, not by the column split.", **_SEEDS)
     ] = None,

@@ -25,7 +25,7 @@ from training.dataset import WarmData, split_data
 from training.errors import BadConfig, Diverged
 from training.features import encode_folder
 from training.history import keep_held_out, keep_interactions
-from training.metrics import rank_metrics
+from training.metrics import UserMetrics, rank_metrics
 from training.progress import Reporter
 from training.readings import Reading, make_reader, make_readings
 from training.recipes.embed import embed_all
@@ -102,23 +102,15 @@ def train_on(
     _require_finite(trained)
     predicted = embed_all(trained.mamex, cold.features)
     metrics = rank_metrics(trained.user_embeddings, predicted, cold.item_ids, cold.likes)
-    errors = {name: error for name, error in metrics.standard_errors().items() if "ndcg" in name}
     manifest = Manifest(
-        recipe={
-            "name": config.recipe,
-            "seed": config.seed,
-            "numbers": trained.numbers,
-            "set": dict(config.numbers),
-            "attributes": config.full_reading.asked_attributes,
-            "health": report_health(trained, reporter),
-        },
+        recipe=_describe_recipe(trained, config, report_health(trained, reporter)),
         network=trained.mamex.config,
         encoders={
             name: EncoderRecord(reading.name, reading.fields, reading.encoder.spec, reading.encoder.backend)
             for name, reading in readings.items()
         },
         dataset=_describe(folder, warm, len(cold.item_ids), config),
-        metrics={"split": "cold_val", **metrics.means(), **errors, "users": len(metrics.users), "items": len(cold.item_ids)},
+        metrics=_describe_metrics(metrics, len(cold.item_ids)),
         events_through=folder.events_through,
         store_id=folder.store_id,
         libraries={name: importlib.metadata.version(name) for name in _LIBRARIES},
@@ -136,6 +128,22 @@ def train_on(
         held_out=keep_held_out(folder, labels),
         probes=take_probes({name: reading.encoder for name, reading in readings.items()}),
     )
+
+
+def _describe_recipe(trained: Trained, config: TrainConfig, health: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": config.recipe,
+        "seed": config.seed,
+        "numbers": trained.numbers,
+        "set": dict(config.numbers),
+        "attributes": config.full_reading.asked_attributes,
+        "health": health,
+    }
+
+
+def _describe_metrics(metrics: UserMetrics, items: int) -> dict[str, Any]:
+    errors = {name: error for name, error in metrics.standard_errors().items() if "ndcg" in name}
+    return {"split": "cold_val", **metrics.means(), **errors, "users": len(metrics.users), "items": items}
 
 
 def split_labels(folder: DataFolder, config: TrainConfig) -> list[str]:
