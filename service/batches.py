@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import structlog
 
 from model.errors import ProjectError
-from service.bodies import Unreadable
 from service.drafts import NewItem
-from service.errors import Overloaded, ServiceError
+from service.errors import Overloaded, ServiceError, Unreadable
 from service.ingest import Ingestor
 from service.store.records import Put
 

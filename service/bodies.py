@@ -2,45 +2,24 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
-import orjson
-from pydantic import BaseModel, ValidationError
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from service.drafts import ItemChanges, NewItem
-from service.errors import BadRequest, InvalidField, MalformedBody, UnsupportedContentType
+from service.errors import BadRequest, InvalidField, MalformedBody, Unreadable, UnsupportedContentType
 from service.item_schemas import MAX_BATCH_ITEMS, ItemPatch
-from service.problems import to_invalid_field
+from service.reading import FORM, JSON, MERGE_PATCH, NDJSON, parse_json, read_one_of_many, require_content_type, validate
 from service.schemas import MAX_PICTURES, ItemBody
 
-JSON, FORM, NDJSON, MERGE_PATCH = (
-    "application/json",
-    "multipart/form-data",
-    "application/x-ndjson",
-    "application/merge-patch+json",
-)
 _DATES = frozenset({"published_at", "expires_at"})
 _FORM_FIELDS = {"item_id", "title", "text", "attributes", "published_at", "expires_at", "image_url", "image"}
 _CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
-_MOST_BRACKETS = 500_000
-"""Far above what 1,000 items or events have, those in their texts included. While more are parsed, all else would wait."""
 _OFF_LOOP_BYTES = 2**18  # a larger body is parsed by a thread: the event loop has others to answer
-BodyModel = TypeVar("BodyModel", bound=BaseModel)
 Parsed = TypeVar("Parsed")
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """What stands among items where an item should, or among events where an event should."""
-
-    id: str | None
-    """Its item id or event id; None where it has none that can be read."""
-    error: BadRequest
 
 
 async def read_item(request: Request) -> NewItem:
@@ -78,65 +57,12 @@ def is_ndjson(request: Request) -> bool:
     return require_content_type(request, JSON, NDJSON) == NDJSON
 
 
-def require_content_type(request: Request, *accepted: str) -> str:
-    """
-    The media type of the body, without its parameters.
-
-    Raises:
-        UnsupportedContentType: it is none of those accepted.
-    """
-    content_type = request.headers.get("content-type", "")
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind not in accepted:
-        raise UnsupportedContentType(content_type, accepted)
-    return kind
-
-
 def _require_charset(request: Request) -> None:
     """A form is decoded as it says itself, by any of Python's codecs: some take very long, and some read code."""
     content_type = request.headers["content-type"]
     charset = parse_options_header(content_type)[1].get(b"charset", b"utf-8")  # as the form's parser finds it
     if charset.lower() not in _CHARSETS:
         raise UnsupportedContentType(content_type, (f"{FORM}; charset=utf-8",))
-
-
-def parse_json(data: bytes, field: str) -> object:
-    """
-    What a body, or a form's field, says.
-
-    Raises:
-        MalformedBody: the body is no JSON, or has more lists and objects than any call.
-        InvalidField: the field is none.
-    """
-    if (brackets := data.count(b"[") + data.count(b"{")) > _MOST_BRACKETS:
-        raise MalformedBody(f"it has {brackets:,} opening brackets, and at most {_MOST_BRACKETS:,} are taken in one call")
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        problem: BadRequest = MalformedBody(f"it is not JSON ({error})")
-        raise problem if field == "body" else InvalidField(field, f"it is not JSON ({error})") from error
-
-
-def validate(kind: type[BodyModel], fields: object) -> BodyModel:
-    """
-    Parsed JSON as a body of one kind.
-
-    Raises:
-        InvalidField: it is none; names the first field that is wrong.
-    """
-    try:
-        return kind.model_validate(fields)
-    except ValidationError as error:
-        raise to_invalid_field(error) from error
-
-
-def read_one_of_many(fields: object, id_field: str, read: Callable[[object], Parsed]) -> Parsed | Unreadable:
-    """One of several in a body: a bad one does not spoil the others."""
-    try:
-        return read(fields)
-    except BadRequest as error:
-        given = fields.get(id_field) if isinstance(fields, dict) else None
-        return Unreadable(given if isinstance(given, str) else None, error)
 
 
 async def _parse(body: bytes, parse: Callable[[bytes], Parsed]) -> Parsed:

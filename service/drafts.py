@@ -9,7 +9,7 @@ from model.content import Content, Scalar
 from model.content_encoder import Prepared
 from model.encoders.spec import Kind
 from service.errors import InvalidField
-from service.schemas import check_attributes
+from service.fields import check_attributes
 from service.space import Space
 from service.store.records import HIDING, StoredFeatures, StoredItem
 

@@ -34,6 +34,7 @@ ProjectError (model/errors.py)
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from model.errors import ProjectError
 
@@ -76,6 +77,15 @@ class UnsupportedContentType(BadRequest):
     def __init__(self, got: str, accepted: Sequence[str]) -> None:
         self.got, self.accepted = got, tuple(accepted)
         super().__init__(f"the content type is {got!r}: accepted is {' or '.join(accepted)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What stands among items where an item should, or among events where an event should."""
+
+    id: str | None
+    """Its item id or event id; None where it has none that can be read."""
+    error: BadRequest
 
 
 class BodyTooLarge(ServiceError):

@@ -8,10 +8,10 @@ from typing import Any
 
 from starlette.requests import Request
 
-from service.bodies import JSON, Unreadable, parse_json, read_one_of_many, require_content_type, validate
-from service.errors import InvalidField
+from service.errors import InvalidField, Unreadable
 from service.event_limit import MAX_EVENTS
 from service.event_schemas import EventBody
+from service.reading import JSON, parse_json, read_one_of_many, require_content_type, validate
 from service.store.event_records import NewEvent, Status
 
 _A_TICK = 1e-6

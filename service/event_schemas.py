@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from model.event_types import RATING
-from service.schemas import Body, EventType, Id, Moment
+from service.fields import Body, EventType, Id, Moment
 from service.store.event_records import NewEvent
 
 _MOST_AHEAD_SECONDS = 86_400.0

@@ -12,8 +12,8 @@ from pydantic import (
     model_validator,
 )
 
+from service.fields import Body, at_most, check_words
 from service.index.where import Between, Condition, OneOf, Where
-from service.schemas import Body, at_most, check_words
 
 _BOUNDS = ("gte", "gt", "lte", "lt")
 _OPERATORS = ("equals", "any_of", *_BOUNDS)

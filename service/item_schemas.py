@@ -5,7 +5,8 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, Field, StrictBool, model_validator
 
 from service.drafts import ItemChanges
-from service.schemas import Body, Moment, ProblemAnswer, Words, at_most, check_attributes
+from service.fields import Body, Moment, Words, at_most, check_attributes
+from service.problem_schemas import ProblemAnswer
 
 MAX_BATCH_ITEMS = 1000
 

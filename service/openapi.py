@@ -12,9 +12,9 @@ from fastapi.openapi.utils import get_openapi
 
 from service.examples import EXAMPLES, PATH_PARAMETERS
 from service.keys import Right
+from service.problem_schemas import ProblemAnswer
 from service.routes.access import declared_rights
 from service.routes.wiring import problem_answer
-from service.schemas import ProblemAnswer
 
 Json: TypeAlias = dict[str, Any]
 VERSION = "0.1.0"

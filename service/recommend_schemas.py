@@ -18,9 +18,10 @@ from pydantic.json_schema import SkipJsonSchema
 
 from model.event_types import RATING
 from service.event_limit import MAX_EVENTS
+from service.fields import Body, EventType, Id, at_most
 from service.filters import NO_FILTER, AttributeFilter
 from service.history import Deed
-from service.schemas import STATES, Body, EventType, Id, State, at_most
+from service.schemas import STATES, State
 from service.wish import Reason, Wish
 
 MOST_USERS, MOST_EXCLUDED = 256, 1000

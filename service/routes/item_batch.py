@@ -8,10 +8,11 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response, StreamingResponse
 
 from service.batches import Taken, ingest_batch
-from service.bodies import JSON, NDJSON, is_ndjson, read_batch
+from service.bodies import is_ndjson, read_batch
 from service.item_schemas import MAX_BATCH_ITEMS, BatchAnswer, BatchResult
 from service.keys import Right
 from service.problems import problem_body
+from service.reading import JSON, NDJSON
 from service.routes.access import require
 from service.routes.answers import json_response
 from service.routes.wiring import ServiceDep, documented

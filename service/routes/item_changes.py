@@ -3,9 +3,10 @@
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from service.bodies import JSON, MERGE_PATCH, read_changes
+from service.bodies import read_changes
 from service.item_schemas import ItemPatch
 from service.keys import Right
+from service.reading import JSON, MERGE_PATCH
 from service.routes.access import require
 from service.routes.item_answers import CONDITIONS, item_response, read_condition
 from service.routes.paths import require_id

@@ -3,7 +3,7 @@
 from fastapi import Request
 
 from service.errors import InvalidField
-from service.schemas import check_id
+from service.fields import check_id
 
 
 def require_id(field: str, value: str) -> str:

@@ -7,9 +7,9 @@ from fastapi import Depends, Request
 from pydantic import BaseModel
 
 from service.live import Live
+from service.problem_schemas import ProblemAnswer
 from service.problems import MEDIA_TYPE, PROBLEMS
 from service.running import Service
-from service.schemas import ProblemAnswer
 
 
 # These are async because FastAPI sends what is not through a thread.

@@ -10,7 +10,7 @@ from model.checkpoint import Checkpoint
 from model.content import FloatArray
 from model.event_types import EVENT_TYPES
 from model.fold_in import FoldIn
-from service.schemas import EventType
+from service.fields import EventType
 from tests.service.sending import post_warm
 
 pytestmark = pytest.mark.anyio
