@@ -26,8 +26,8 @@ def serve(
 ) -> None:
     """Serve a checkpoint over HTTP; settings come from THAW_ variables."""
     settings = read_settings()
-    from service.demo import train_demo_checkpoint
-    from service.serve import serve as run  # torch and FAISS take seconds to import: not for --help
+    from service.commands.demo import train_demo_checkpoint
+    from service.commands.serve import serve as run  # torch and FAISS take seconds to import: not for --help
 
     run(settings, first=partial(train_demo_checkpoint, settings.checkpoint) if train_demo else None)
 
@@ -64,8 +64,8 @@ def ingest(
     force: Annotated[bool, typer.Option("--force", help="With --sync: hide them even if over 20 % of what is visible.")] = False,
 ) -> None:
     """Post the items of a plain folder to a running service; exit status 1 if some, or their pictures, were not taken."""
-    from service.ingest_folder import ingest_folder
-    from service.sync_folder import sync_folder
+    from service.commands.ingest_folder import ingest_folder
+    from service.commands.sync_folder import sync_folder
 
     changes = ""
     if sync:
@@ -92,9 +92,9 @@ def export(
 ) -> None:
     """Write what a service holds as a plain folder to train on, while it serves; its THAW_ variables say which."""
     settings = read_settings()
-    from service.configured import choose_checkpoint
-    from service.export import HoldOut
-    from service.export import export as run
+    from service.commands.export import HoldOut
+    from service.commands.export import export as run
+    from service.serving.configured import choose_checkpoint
 
     done = run(settings, choose_checkpoint(settings), out, HoldOut(hold_out, min_likes, seed))
     rows = f"{done.history:,} interactions of training, {done.events:,} events through {done.events_through}"
@@ -122,9 +122,9 @@ def retrain(
     Runs where the service runs, with its THAW_ variables and an admin key in THAW_API_KEY.
     """
     settings = read_settings()
-    from service.export import HoldOut
-    from service.retrain import Wishes, say
-    from service.retrain import retrain as run
+    from service.commands.export import HoldOut
+    from service.commands.retrain import Wishes, say
+    from service.commands.retrain import retrain as run
 
     done = run(settings, Wishes(url, out, HoldOut(hold_out, min_likes, seed), force=force))
     typer.echo(say(done))
@@ -141,7 +141,7 @@ def demo(
     stop: Annotated[bool, typer.Option("--stop", help="Stop the service that the demo left running.")] = False,
 ) -> None:
     """Generate a catalogue, train on it, serve it, ingest new items, recommend them."""
-    from service.demo import run_demo, stop_demo
+    from service.commands.demo import run_demo, stop_demo
 
     if stop:
         stop_demo(folder)
@@ -152,7 +152,7 @@ def demo(
 @app.command()
 def openapi(out: Annotated[Path, typer.Option(help="The file to write.")] = Path("openapi.json")) -> None:
     """Write the OpenAPI document of the API, as `/openapi.json` answers it."""
-    from service.app import openapi_document
+    from service.http.app import openapi_document
 
     out.write_text(json.dumps(openapi_document(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from service.errors import ServiceError
-from service.event_limit import MAX_EVENTS
+from service.events.limit import MAX_EVENTS
 
 if TYPE_CHECKING:
     from model.content import Scalar  # numpy with it, which costs a health check half a second

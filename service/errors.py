@@ -1,5 +1,5 @@
 """
-The errors of serving; service/problems.py says what each becomes.
+The errors of serving; service/http/edge/problems.py says what each becomes.
 
 ProjectError (model/errors.py)
 ├── ContentError …            what is wrong with an item's content: 422

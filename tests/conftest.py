@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from model.checkpoint import Checkpoint, load_checkpoint, make_encoders, make_tower
-from service.app import create_app
-from service.keys import read_keys
-from service.running import open_service
+from service.http.app import create_app
+from service.http.edge.keys import read_keys
+from service.serving.running import open_service
 from service.settings import Settings
 from service.space import Space
 from tests.processes import free_port, redis_server

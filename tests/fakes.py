@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from service.redis_cache import RedisUserCache
+from service.users.redis_cache import RedisUserCache
 
 
 def draw_jpeg(seed: int = 0, size: tuple[int, int] = (64, 64)) -> bytes:

@@ -11,11 +11,11 @@ ROOT = Path(__file__).parent.parent
 HALVES = ("model", "training", "service")
 HOMES = {
     "faiss": ("service/index/",),
-    "redis": ("service/redis_cache.py",),
+    "redis": ("service/users/redis_cache.py",),
     "sqlalchemy": ("service/store/",),
     "httpx": ("service/client.py", "model/fetch_image.py"),
     "duckdb": ("model/plain/parquet.py",),
-    "fastapi": ("service/app.py", "service/openapi.py", "service/problems.py", "service/routes/"),
+    "fastapi": ("service/http/app.py", "service/http/openapi.py", "service/http/edge/problems.py", "service/http/routes/"),
     "sentence_transformers": ("model/encoders/",),
     "transformers": ("model/encoders/",),
     "torch": ("model/", "training/"),
@@ -65,9 +65,9 @@ def test_the_packages_are_never_imported_whole() -> None:
 
 def test_routes_do_not_reach_around_the_service() -> None:
     """HTTP in, one call, HTTP out: no route opens a store or an index itself."""
-    forbidden = {"service.store.store", "service.index.faiss_flat", "service.redis_cache", "service.batching"}
+    forbidden = {"service.store.store", "service.index.faiss_flat", "service.users.redis_cache", "service.batching"}
 
-    assert not {name for path in sources("service/routes") for name in imports(path)} & forbidden
+    assert not {name for path in sources("service/http/routes") for name in imports(path)} & forbidden
 
 
 def test_nothing_happens_on_import() -> None:

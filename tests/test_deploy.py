@@ -11,9 +11,9 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from service.commands.serve import check_access
 from service.errors import SettingsError
-from service.keys import read_keys
-from service.serve import check_access
+from service.http.edge.keys import read_keys
 from service.settings import Settings, read_settings
 from tests.conftest import ClientMaker
 from tests.fakes import draw_jpeg

@@ -24,8 +24,8 @@ from model.checkpoint import Checkpoint, load_checkpoint, make_encoders, make_to
 from model.content import Content
 from model.item_tower import ItemTower
 from service.client import item_body
-from service.export import HoldOut
-from service.retrain import Wishes, retrain
+from service.commands.export import HoldOut
+from service.commands.retrain import Wishes, retrain
 from service.settings import Settings
 from tests.conftest import HASHED
 from tests.processes import free_port, redis_server, thaw_process

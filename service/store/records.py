@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from model.content import FloatArray, Scalar
-from service.preconditions import UNCONDITIONAL, Precondition
 from service.store.event_records import Erased, Reacted
+from service.store.preconditions import UNCONDITIONAL, Precondition
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from model.content import FloatArray
 from service.batching import Batcher
 from service.errors import PreconditionFailed, RowDamaged, SpaceChanged
-from service.preconditions import UNCONDITIONAL, Precondition
 from service.store import tables
 from service.store.engine import begin_writing, empty_log, lock_store, open_engine, translated
 from service.store.event_records import Erased
 from service.store.identity import ensure_store_id, raise_numbers
 from service.store.migrations import SCHEMA_VERSION, migrate, read_version
+from service.store.preconditions import UNCONDITIONAL, Precondition
 from service.store.records import Change, Deleted, Put, StoredEmbedding, StoredItem, Writing
 
 Operation: TypeAlias = Callable[[sa.Connection], Change]

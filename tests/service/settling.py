@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 
-from service.live import Live
-from service.running import Service
-from service.swap import Swapper
+from service.serving.live import Live
+from service.serving.running import Service
+from service.serving.swap import Swapper
 
 
 def running(client: httpx.AsyncClient) -> Service:

@@ -8,13 +8,13 @@ from fastapi import APIRouter, FastAPI
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from service.app import create_app
 from service.client import CallFailed, Client
+from service.commands.serve import check_access, say_access
 from service.errors import AdminOff, NotAllowed, SettingsError, UnknownKey
-from service.keys import Keys, Right, read_keys
-from service.routes.access import declared_rights
-from service.running import Service
-from service.serve import check_access, say_access
+from service.http.app import create_app
+from service.http.edge.keys import Keys, Right, read_keys
+from service.http.routes.access import declared_rights
+from service.serving.running import Service
 from service.settings import Settings
 from tests.conftest import ClientMaker
 from tests.fakes import draw_jpeg

@@ -9,8 +9,8 @@ import pytest
 
 from model.errors import ProjectError, UnknownEventType
 from service.errors import InvalidField, ServiceError
-from service.history import Histories
-from service.problems import PROBLEMS, answer_error
+from service.http.edge.problems import PROBLEMS, answer_error
+from service.users.history import Histories
 from tests.conftest import ClientMaker
 from tests.service.test_bad_input import assert_problem
 
@@ -29,7 +29,13 @@ def test_every_error_of_the_service_has_its_own_problem() -> None:
 
 @pytest.mark.parametrize(("module", "root"), [("model.errors", ProjectError), ("service.errors", ServiceError)])
 def test_the_tree_at_the_top_of_a_file_has_every_error(module: str, root: type[ProjectError]) -> None:
-    for name in ("service.client", "service.demo", "service.export", "service.retrain", "service.sync_folder"):
+    for name in (
+        "service.client",
+        "service.commands.demo",
+        "service.commands.export",
+        "service.commands.retrain",
+        "service.commands.sync_folder",
+    ):
         import_module(name)
     inside = (module, "service.") if root is ServiceError else (module,)
     wanted = {kind.__name__ for kind in kinds(root) if kind.__module__.startswith(inside)}

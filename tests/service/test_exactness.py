@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from model.checkpoint import Checkpoint
-from service.reactions import SECONDS_A_DAY
 from service.settings import Settings
 from service.space import Space
+from service.thawing.reactions import SECONDS_A_DAY
 from tests.conftest import ServiceContext
 from tests.service.from_the_store import Recomputed
 from tests.service.settling import settle

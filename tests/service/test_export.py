@@ -16,12 +16,12 @@ from pydantic import SecretStr
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.plain.bad_rows import BadRows
 from model.plain.items import read_items
-from service.configured import choose_checkpoint
+from service.commands.export import Exported, ExportRefused, HoldOut, export
+from service.commands.working_folder import held
 from service.errors import StoreUnavailable
-from service.export import Exported, ExportRefused, HoldOut, export
+from service.serving.configured import choose_checkpoint
 from service.settings import Settings
 from service.space import Space
-from service.working_folder import held
 from tests.conftest import HASHED, ServiceContext
 from tests.fakes import draw_jpeg
 from tests.service.from_the_store import Recomputed

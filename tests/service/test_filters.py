@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.filters import AttributeFilter
 from service.index import columns
 from service.index.faiss_flat import FlatIndex
 from service.index.protocol import Entry, Query
 from service.index.where import Between, OneOf, Where
+from service.lists.filters import AttributeFilter
 from tests.conftest import ClientMaker
 from tests.service.searching import search
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import uvicorn
 
-from service.http_protocol import MOST_HEAD_BYTES, BoundedProtocol
+from service.http.edge.protocol import MOST_HEAD_BYTES, BoundedProtocol
 from tests.processes import free_port
 
 
@@ -28,7 +28,7 @@ async def count_bytes(
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    monkeypatch.setattr("service.http_protocol.HEAD_SECONDS", 0.5)
+    monkeypatch.setattr("service.http.edge.protocol.HEAD_SECONDS", 0.5)
     at = free_port()
     config = uvicorn.Config(count_bytes, port=at, http=BoundedProtocol, log_config=None, lifespan="off")
     server = uvicorn.Server(config)

@@ -11,7 +11,7 @@ import pytest
 
 from service.cli import main
 from service.client import CallFailed
-from service.ingest_folder import Outcome, ingest_folder
+from service.commands.ingest_folder import Outcome, ingest_folder
 
 BROKEN = "the picture cannot be read: not a JPEG, PNG or WebP"
 

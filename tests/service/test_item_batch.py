@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.item_schemas import MAX_BATCH_ITEMS
+from service.http.schemas.item_changes import MAX_BATCH_ITEMS
 from tests.conftest import ClientMaker
 from tests.fakes import draw_jpeg
 from tests.service.changing import counted, scores
@@ -132,7 +132,7 @@ async def test_a_batch_of_which_nothing_can_be_taken_is_429(
     items = [{"item_id": f"item-{at}", "title": "x"} for at in range(40)]
     async with service().client() as client:
         with monkeypatch.context() as full:
-            full.setattr("service.ingest.Ingestor.limit", 0)
+            full.setattr("service.items.ingest.Ingestor.limit", 0)
             if as_lines:
                 answer = await client.post("/items/batch", content=lines(*items), headers=NDJSON)
             else:
@@ -146,7 +146,7 @@ async def test_a_batch_of_which_nothing_can_be_taken_is_429(
 
 async def test_where_some_items_find_no_room_each_is_told(service: ClientMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     items = [{"item_id": f"item-{at}", "title": f"word {at}"} for at in range(40)]
-    monkeypatch.setattr("service.ingest.Ingestor.ahead", 40)
+    monkeypatch.setattr("service.items.ingest.Ingestor.ahead", 40)
     async with service(encode_batch=2, encode_waiting=2).client() as client:
         results = await post_lines(client, *items)
         there = {item["item_id"] for item in (await client.get("/items")).json()["items"]}

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from service.index.faiss_flat import FlatIndex
-from service.recall import _measure_once
+from service.serving.recall import _measure_once
 from tests.conftest import ClientMaker
 from tests.fakes import draw_jpeg
 from tests.service.changing import patch, read, scores

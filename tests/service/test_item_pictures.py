@@ -155,7 +155,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> ImageHost:
     host.answers["shop.example/1.jpg"] = httpx.Response(200, content=ONE)
     host.answers["shop.example/2.jpg"] = httpx.Response(200, content=TWO)
     made = partial(ImageFetcher, resolve=host.resolve, transport=httpx.MockTransport(host.handle))
-    monkeypatch.setattr("service.running.ImageFetcher", made)
+    monkeypatch.setattr("service.serving.running.ImageFetcher", made)
     return host
 
 

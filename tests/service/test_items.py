@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from model.checkpoint import Checkpoint
-from service.drafts import Draft, NewItem, draft_posted
+from service.items.drafts import Draft, NewItem, draft_posted
 from service.space import Space
 from tests.conftest import ClientMaker
 from tests.fakes import draw_jpeg
@@ -181,7 +181,7 @@ async def test_pictures_that_take_long_hold_up_neither_words_nor_the_stop(
             release.wait(60)
         return drafted(space, new, *others)
 
-    monkeypatch.setattr("service.ingest.draft_posted", draft)
+    monkeypatch.setattr("service.items.ingest.draft_posted", draft)
     try:
         async with asyncio.timeout(30), service().client() as client:
             slow = [asyncio.create_task(post(client, item_id=f"p{at}", image=draw_jpeg())) for at in range(8)]

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from service.ledger import Ledger
-from service.reactions import Rules
 from service.space import Space
 from service.store.event_records import Erased, KeptEvent, KnownItem, Reacted
+from service.thawing.ledger import Ledger
+from service.thawing.reactions import Rules
 
 ITEMS = [f"new-{at}" for at in range(4)]
 
@@ -26,7 +26,7 @@ def test_an_item_keeps_what_its_audience_says_while_others_leave_a_part_at_a_tim
     space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ann and Bob go, one of them is refolded, and Cay comes before the other is."""
-    monkeypatch.setattr("service.refolding._PAIRS_AT_ONCE", 1)
+    monkeypatch.setattr("service.thawing.refolding._PAIRS_AT_ONCE", 1)
     led, fresh = Ledger(space, Rules(), 0), Ledger(space, Rules(), 0)
     with led.lock:
         led.apply([like(space, at, user, item) for at, item in enumerate(ITEMS, 1) for user in ("ann", "bob")])

@@ -11,7 +11,7 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from service.logs import configure_logging
+from service.monitoring.logs import configure_logging
 from tests.conftest import ClientMaker
 from tests.fakes import draw_jpeg
 
@@ -78,7 +78,7 @@ async def test_an_unforeseen_error_is_logged_with_the_id_that_the_client_gets(
 ) -> None:
     async with service().client() as client:
         configure_logging("info")
-        monkeypatch.setattr("service.routes.items.item_response", lambda *_: 1 / 0)
+        monkeypatch.setattr("service.http.routes.items.item_response", lambda *_: 1 / 0)
         answer = await client.post("/items", json={"item_id": "a", "title": "x"})
 
     by_event = {line["event"]: line for line in lines(capsys)}

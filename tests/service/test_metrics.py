@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.gate_watch import GateWatch
 from service.index.faiss_flat import FlatIndex
 from service.index.protocol import Candidate, Entry, Query
-from service.metrics import Metrics
-from service.recall import measure_recall
+from service.monitoring.gate_watch import GateWatch
+from service.monitoring.metrics import Metrics
+from service.serving.recall import measure_recall
 from tests.conftest import ClientMaker
 from tests.fakes import draw_jpeg
 from tests.service.searching import search

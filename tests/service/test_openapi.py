@@ -11,8 +11,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import SecretStr
 
-from service.app import openapi_document
-from service.openapi import operations
+from service.http.app import openapi_document
+from service.http.openapi import operations
 from tests.conftest import ClientMaker
 
 DOCUMENT = openapi_document()
@@ -127,7 +127,7 @@ def bodies(operation: dict[str, Any], where: str) -> Iterator[dict[str, Any]]:
         yield {}
     for kind, media in content.items():
         examples = media.get("examples", {})
-        assert examples, f"{where} has no example of {kind}: add one to service/examples.py"
+        assert examples, f"{where} has no example of {kind}: add one to service/http/examples.py"
         for example in examples.values():
             value = example["value"]
             if kind == "application/json":

@@ -5,7 +5,7 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.pairs import Pairs
+from service.thawing.pairs import Pairs
 
 STEPS = st.lists(st.tuples(st.booleans(), st.integers(0, 4), st.integers(0, 5)), max_size=150)
 

@@ -12,7 +12,7 @@ import pytest
 
 from model.checkpoint import Checkpoint
 from service.client import CallFailed, Client
-from service.ingest_folder import ingest_folder
+from service.commands.ingest_folder import ingest_folder
 from tests.fakes import draw_jpeg
 from tests.processes import free_port, thaw_process
 from training.config import DataConfig

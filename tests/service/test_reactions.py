@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from model.event_types import EVENT_TYPES, WEIGHTS, Liking
-from service.reactions import Reaction, Rules, react
 from service.store.event_records import KeptEvent
+from service.thawing.reactions import Reaction, Rules, react
 
 RULES = Rules(Liking(4.0))
 

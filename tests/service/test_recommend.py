@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from model.checkpoint import Checkpoint
-from service.ledger import Ledger
-from service.metrics import Metrics
-from service.reactions import Rules
+from service.monitoring.metrics import Metrics
 from service.space import Space
-from service.user_cache import LocalUserCache, UserCache, pack_user, unpack_user
-from service.users import Users
+from service.thawing.ledger import Ledger
+from service.thawing.reactions import Rules
+from service.users.cache import LocalUserCache, UserCache, pack_user, unpack_user
+from service.users.embeddings import Users
 from tests.conftest import ClientMaker
 from tests.fakes import BrokenUserCache, RubbishUserCache
 from tests.service.sending import post_warm

@@ -1,6 +1,6 @@
 """The name of a list tells what made it."""
 
-from service.recommendation_id import Origin, name_list, read_name
+from service.lists.recommendation_id import Origin, name_list, read_name
 
 SPACE = "0123456789ab"
 

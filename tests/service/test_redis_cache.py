@@ -11,7 +11,7 @@ from redis import Redis
 
 from model.checkpoint import Checkpoint
 from service.errors import SettingsError
-from service.redis_cache import RedisUserCache
+from service.users.redis_cache import RedisUserCache
 from tests.conftest import ClientMaker
 from tests.fakes import open_redis
 from tests.processes import free_port, redis_server
@@ -138,7 +138,7 @@ async def test_what_no_redis_would_answer_is_a_failure_of_the_cache(monkeypatch:
     async def get(*_: object) -> object:
         return answer
 
-    monkeypatch.setattr("service.redis_cache.Redis.get", get)
+    monkeypatch.setattr("service.users.redis_cache.Redis.get", get)
     cache = RedisUserCache("redis://localhost:6379/0", timeout_seconds=1)
 
     assert await cache.get("anna") is None

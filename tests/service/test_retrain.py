@@ -16,15 +16,15 @@ from model.content import Content
 from model.features import row_to_bytes
 from model.ties import tie_key
 from service.client import CallFailed, Client
-from service.compare import Comparison, Judged, compare
-from service.configured import choose_checkpoint
+from service.commands.compare import Comparison, Judged, compare
+from service.commands.export import HoldOut
+from service.commands.retrain import Retrained, RetrainFailed, Wishes, _options, retrain, say
 from service.errors import StoreUnavailable
-from service.export import HoldOut
-from service.reactions import Rules
-from service.retrain import Retrained, RetrainFailed, Wishes, _options, retrain, say
+from service.serving.configured import choose_checkpoint
 from service.settings import Settings
 from service.space import Space
 from service.store.records import StoredEmbedding, StoredFeatures, StoredItem
+from service.thawing.reactions import Rules
 from tests.processes import thaw_process
 from training.data.demo import DemoItem, DemoUser, make_item, make_users
 
@@ -66,7 +66,7 @@ def test_what_was_gathered_trains_a_checkpoint_that_takes_over_unless_it_is_wors
             retrain(settings, wishes)
         client.send_events(reactions(make_users(40), items, 12))
         with monkeypatch.context() as patch:
-            patch.setattr("service.retrain._compare", lambda *_: WORSE)
+            patch.setattr("service.commands.retrain._compare", lambda *_: WORSE)
             worse = retrain(settings, wishes)
         kept = client.model()["space"]
         done = retrain(settings, replace(wishes, out=tmp_path / "next", force=True))
@@ -165,7 +165,7 @@ def test_a_retraining_removes_what_a_killed_one_left(
     link = tmp_path / "thaw-retrain-01234567"
     link.symlink_to(elsewhere)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr("service.retrain._require_serving", lambda url, version: None)
+    monkeypatch.setattr("service.commands.retrain._require_serving", lambda url, version: None)
     settings = Settings(store_url=f"sqlite:///{tmp_path}/nowhere.sqlite", checkpoint=checkpoint_path)
 
     with pytest.raises(StoreUnavailable):
@@ -184,7 +184,7 @@ def test_without_an_admin_key_nothing_is_trained(checkpoint_path: Path, monkeypa
 
     real = httpx.Client
     monkeypatch.setattr(httpx, "Client", lambda **options: real(**options, transport=httpx.MockTransport(answer)))
-    monkeypatch.setattr("service.retrain.export", lambda *_: pytest.fail("it was exported"))
+    monkeypatch.setattr("service.commands.retrain.export", lambda *_: pytest.fail("it was exported"))
     settings = Settings(store_url="sqlite:///nowhere.sqlite", checkpoint=checkpoint_path)
 
     with pytest.raises(CallFailed, match="the right to administer"):
@@ -232,7 +232,7 @@ def test_equal_scores_are_ranked_by_the_hash_of_the_id_however_the_items_come(
 ) -> None:
     by_hash = sorted((f"item-{at}" for at in range(40)), key=tie_key)
     same = StoredEmbedding(space.version, np.ones(space.tower.width, np.float32), {})
-    monkeypatch.setattr("service.compare.embed_stored", lambda _, items: [same] * len(items))
+    monkeypatch.setattr("service.commands.compare.embed_stored", lambda _, items: [same] * len(items))
     liked = by_hash[0 if likes_the_first else -1]
     for names in (by_hash, by_hash[::-1]):
         judged = Judged([StoredItem(name) for name in names], [], {}, {"a": frozenset({liked})}, frozenset(), None)

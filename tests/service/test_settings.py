@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from service.cli import app
 from service.client import Client
 from service.errors import SettingsError
-from service.hosts import is_loopback
+from service.http.edge.hosts import is_loopback
 from service.settings import Settings, read_settings
 
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.errors import PreconditionFailed, SettingsError, StoreInUse, StoreUnavailable
-from service.preconditions import Precondition
+from service.store.preconditions import Precondition
 from service.store.records import Change, Deleted, Put, StoredEmbedding, StoredFeatures, StoredItem, Writing
 from service.store.store import Store
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from model.checkpoint import Checkpoint, save_checkpoint
-from service.compare import _ledger, judge
-from service.reactions import Rules
+from service.commands.compare import _ledger, judge
 from service.settings import Settings
 from service.space import Space
 from service.store.event_records import NewEvent
 from service.store.events import EventLog
 from service.store.snapshot import open_snapshot
 from service.store.store import Store
+from service.thawing.reactions import Rules
 from tests.conftest import ClientMaker
 from tests.service.sending import event, post_items, scores, send
 from tests.service.settling import running, swap

@@ -9,12 +9,12 @@ import httpx
 import pytest
 
 from model.checkpoint import Checkpoint
-from service.ingest import Ingestor
+from service.items.ingest import Ingestor
+from service.serving.swap import Swapper
 from service.settings import Settings
 from service.space import Space
 from service.store.events import EventLog
 from service.store.records import Put
-from service.swap import Swapper
 from tests.service.changing import counted
 from tests.service.from_the_store import Recomputed
 from tests.service.settling import settle, swap, swapper

@@ -9,13 +9,13 @@ import pytest
 from pydantic import SecretStr
 
 from model.checkpoint import Checkpoint
-from service.catalogue import Catalogue
-from service.configured import choose_checkpoint, open_configured_space
 from service.errors import SettingsError, StoreUnavailable
+from service.items.catalogue import Catalogue
+from service.serving.configured import choose_checkpoint, open_configured_space
+from service.serving.swap import Swapper
 from service.settings import Settings
 from service.space import Space
-from service.swap import Swapper
-from service.users import Users
+from service.users.embeddings import Users
 from tests.service.changing import counted
 from tests.service.settling import running, settle, swap, swapper
 from tests.service.swapping import SOME, USERS, held, serving, spaces_in
@@ -49,7 +49,7 @@ async def test_a_failure_at_any_step_leaves_the_old_space_serving(
         await settle(client)
         before = await lists(client, USERS[:2])
         with monkeypatch.context() as patch:
-            patch.setattr(*(("service.swap.write_active", _fail) if owner is None else (owner, step, _fail)))
+            patch.setattr(*(("service.serving.swap.write_active", _fail) if owner is None else (owner, step, _fail)))
             said = await swap(client, other_path)
         again = await lists(client, USERS[:2])
         await post(client, [{"item_id": "after", "title": "Sailboat mug"}], [])

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from service.client import Client
-from service.ingest_folder import ingest_folder
-from service.sync_folder import REASON, SyncRefused, sync_folder
+from service.commands.ingest_folder import ingest_folder
+from service.commands.sync_folder import REASON, SyncRefused, sync_folder
 from tests.fakes import draw_jpeg
 from tests.processes import thaw_process
 from tests.service.test_process import run_thaw

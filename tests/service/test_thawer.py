@@ -3,8 +3,8 @@
 import threading
 from types import SimpleNamespace
 
-from service.metrics import Metrics
-from service.thaw_items import Thawer
+from service.items.thawer import Thawer
+from service.monitoring.metrics import Metrics
 
 
 def test_it_stops_though_settling_ends_in_the_moment_in_which_it_is_told() -> None:

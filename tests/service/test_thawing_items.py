@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from model.checkpoint import Checkpoint
-from service.recommendation_id import Origin, name_list
+from service.lists.recommendation_id import Origin, name_list
 from service.space import Space
 from tests.conftest import ClientMaker
 from tests.service.sending import STRANGER, USER, WITHIN_SECONDS, event, post_items, scores, send

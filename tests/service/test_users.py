@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from service.settings import Settings
 from service.space import Space
-from service.user_cache import LocalUserCache
+from service.users.cache import LocalUserCache
 from tests.conftest import ClientMaker
 from tests.fakes import open_redis
 from tests.service.sending import STRANGER, USER, event, post_items, scores, send

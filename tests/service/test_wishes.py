@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from model.checkpoint import Checkpoint
-from service.diversify import candidates_for, choose_diverse
-from service.explore import interleave, slots
 from service.index.faiss_flat import FlatIndex
 from service.index.moments import Moments
 from service.index.protocol import Entry
-from service.ranking import Defaults, Ranking, Reader
-from service.recommendation_id import Origin
-from service.wish import Pick, Wish
+from service.lists.diversify import candidates_for, choose_diverse
+from service.lists.explore import interleave, slots
+from service.lists.ranking import Defaults, Ranking, Reader
+from service.lists.recommendation_id import Origin
+from service.lists.wish import Pick, Wish
 from tests.conftest import ClientMaker
 from tests.service.sending import post_warm
 

@@ -11,7 +11,7 @@ from model.encoders.choose import make_encoder
 from model.plain.bad_rows import BadRows
 from model.plain.items import CatalogueItem, read_items
 from service.client import Client
-from service.ingest_folder import ingest_folder
+from service.commands.ingest_folder import ingest_folder
 from tests.fakes import draw_jpeg
 from tests.processes import thaw_process
 from training.config import DataConfig, ReadingConfig, TrainConfig

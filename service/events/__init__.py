@@ -1,0 +1,1 @@
+"""What users did comes in, and grows too old to keep."""

@@ -1,0 +1,1 @@
+"""Requests' bodies become items and events."""

@@ -1,0 +1,1 @@
+"""One file a resource: HTTP in, one call, HTTP out."""

@@ -1,0 +1,1 @@
+"""An item's content becomes an embedding, stored, searchable, and led along as events move it."""

@@ -1,0 +1,1 @@
+"""A user, or an item, becomes a list, best first."""

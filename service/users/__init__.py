@@ -1,0 +1,1 @@
+"""Where users lie: from a cache, else from the checkpoint and what they did."""
