@@ -30,7 +30,7 @@ from service.settings import Settings
 from tests.conftest import HASHED
 from tests.processes import free_port, redis_server, thaw_process
 from tests.service.from_the_store import Recomputed
-from tests.service.test_exactness import assert_same
+from tests.service.thawing.test_exactness import assert_same
 from training.config import DataConfig, ReadingConfig, TrainConfig
 from training.data.demo import DemoItem, DemoUser, make_item, make_users, write_demo
 from training.data.demo_pictures import draw_pattern

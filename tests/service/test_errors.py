@@ -12,7 +12,7 @@ from service.errors import InvalidField, ServiceError
 from service.http.edge.problems import PROBLEMS, answer_error
 from service.users.history import Histories
 from tests.conftest import ClientMaker
-from tests.service.test_bad_input import assert_problem
+from tests.service.http.test_bad_input import assert_problem
 
 
 def kinds(root: type[Exception]) -> set[type[Exception]]:

@@ -12,9 +12,9 @@ from service.serving.recall import _measure_once
 from tests.conftest import ClientMaker
 from tests.fakes import draw_jpeg
 from tests.service.changing import patch, read, scores
+from tests.service.http.test_bad_input import assert_problem
+from tests.service.items.test_items import listed, post
 from tests.service.settling import running
-from tests.service.test_bad_input import assert_problem
-from tests.service.test_items import listed, post
 
 pytestmark = pytest.mark.anyio
 FULL = {"title": "Sailboat mug", "text": "Rope and salt", "attributes": {"price": 3, "new": True}}

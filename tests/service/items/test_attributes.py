@@ -16,10 +16,10 @@ from service.space import Space
 from tests.conftest import HASHED, ServiceContext
 from tests.fakes import read_truth
 from tests.service.changing import encoder_runs, patch, read
+from tests.service.http.test_bad_input import assert_problem
+from tests.service.items.test_items import post
 from tests.service.settling import swap
 from tests.service.swapping import serving
-from tests.service.test_bad_input import assert_problem
-from tests.service.test_items import post
 from training.config import DataConfig, ReadingConfig, TrainConfig
 from training.progress import SilentReporter
 from training.train import train

@@ -26,7 +26,7 @@ from tests.conftest import HASHED, ServiceContext
 from tests.fakes import draw_jpeg
 from tests.service.from_the_store import Recomputed
 from tests.service.settling import running, settle, swap
-from tests.service.test_exactness import assert_same, lists, post
+from tests.service.thawing.test_exactness import assert_same, lists, post
 from training.config import DataConfig, ReadingConfig, TrainConfig
 from training.data.plain import read_folder
 from training.progress import SilentReporter

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service.test_bad_input import assert_problem
+from tests.service.http.test_bad_input import assert_problem
 
 pytestmark = pytest.mark.anyio
 

@@ -25,13 +25,13 @@ NEEDS_A_CHECKPOINT = {("post", "/admin/model")}  # its example names a directory
 
 
 def test_the_file_is_what_the_routes_say() -> None:
-    file = Path(__file__).parent.parent.parent / "openapi.json"
+    file = Path(__file__).parents[3] / "openapi.json"
 
     assert json.loads(file.read_text(encoding="utf-8")) == DOCUMENT, "write it anew: python -m service.cli openapi"
 
 
 def test_its_version_is_the_package_s() -> None:
-    project = tomllib.loads((Path(__file__).parent.parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
     assert DOCUMENT["info"]["version"] == project["version"]
 

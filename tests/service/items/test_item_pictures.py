@@ -14,8 +14,8 @@ from model.fetch_image import ImageFetcher
 from tests.conftest import ClientMaker
 from tests.fakes import draw_jpeg
 from tests.service.changing import encoder_runs, patch, read, scores
-from tests.service.test_bad_input import assert_problem
-from tests.service.test_items import listed, post
+from tests.service.http.test_bad_input import assert_problem
+from tests.service.items.test_items import listed, post
 
 pytestmark = pytest.mark.anyio
 ONE, TWO = draw_jpeg(1), draw_jpeg(2)

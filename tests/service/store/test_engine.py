@@ -12,7 +12,7 @@ from service.store.engine import _configure_sqlite
 from service.store.event_records import NewEvent
 from service.store.events import EventLog
 from service.store.store import Store
-from tests.service.test_store import item, wait_until
+from tests.service.store.test_store import item, wait_until
 
 
 @pytest.fixture

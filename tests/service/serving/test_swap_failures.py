@@ -19,7 +19,7 @@ from service.users.embeddings import Users
 from tests.service.changing import counted
 from tests.service.settling import running, settle, swap, swapper
 from tests.service.swapping import SOME, USERS, held, serving, spaces_in
-from tests.service.test_exactness import lists, make_events, make_items, post
+from tests.service.thawing.test_exactness import lists, make_events, make_items, post
 
 pytestmark = pytest.mark.anyio
 FAILED = 'thaw_swaps_total{outcome="failed"}'

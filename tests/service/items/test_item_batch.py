@@ -11,8 +11,8 @@ from service.http.schemas.item_changes import MAX_BATCH_ITEMS
 from tests.conftest import ClientMaker
 from tests.fakes import draw_jpeg
 from tests.service.changing import counted, scores
-from tests.service.test_bad_input import assert_problem
-from tests.service.test_items import listed, post
+from tests.service.http.test_bad_input import assert_problem
+from tests.service.items.test_items import listed, post
 
 pytestmark = pytest.mark.anyio
 NDJSON = {"content-type": "application/x-ndjson"}

@@ -19,7 +19,7 @@ from tests.service.changing import counted
 from tests.service.from_the_store import Recomputed
 from tests.service.settling import settle, swap, swapper
 from tests.service.swapping import SOME, USERS, held, serving, spaces_in
-from tests.service.test_exactness import assert_same, lists, make_events, make_items, post
+from tests.service.thawing.test_exactness import assert_same, lists, make_events, make_items, post
 
 pytestmark = pytest.mark.anyio
 MISSES = 'thaw_user_cache_total{outcome="miss"}'

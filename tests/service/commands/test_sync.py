@@ -12,7 +12,7 @@ from service.commands.ingest_folder import ingest_folder
 from service.commands.sync_folder import REASON, SyncRefused, sync_folder
 from tests.fakes import draw_jpeg
 from tests.processes import thaw_process
-from tests.service.test_process import run_thaw
+from tests.service.serving.test_process import run_thaw
 
 pytestmark = pytest.mark.slow
 USER = "words-sailing-01"

@@ -9,8 +9,8 @@ import pytest
 from tests.conftest import ClientMaker
 from tests.fakes import draw_jpeg
 from tests.service.changing import counted, encoder_runs, patch, read, scores
-from tests.service.test_bad_input import assert_problem
-from tests.service.test_items import post
+from tests.service.http.test_bad_input import assert_problem
+from tests.service.items.test_items import post
 
 pytestmark = pytest.mark.anyio
 FULL = {"title": "Sailboat mug", "text": "Rope and salt", "attributes": {"price": 3, "new": True}}
