@@ -2,7 +2,7 @@
 
 import ast
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,15 @@ HOMES = {
     "transformers": ("model/encoders/",),
     "torch": ("model/", "training/"),
 }
+UPWARDS = {
+    "service": (
+        *("errors", "fields", "settings", "space", "batching"),
+        *("monitoring", "index", "store", "thawing", "users", "lists", "events", "client", "items", "serving"),
+        *("http", "commands", "cli"),
+    ),
+    "service/http": ("edge", "schemas", "bodies", "routes", "examples", "openapi", "app"),
+}
+"""What stands in a folder, from the ground up: each imports only what is named before it."""
 PILLOW = ("model/encoders/", "training/data/demo_pictures.py")
 
 
@@ -37,6 +46,22 @@ def imports(path: Path) -> Iterator[str]:
             yield node.module or ""
 
 
+def arrows(folder: str, upwards: Sequence[str]) -> Iterator[tuple[str, str, bool]]:
+    """Imports from one part of a folder to another: the file, the module that it imports, and whether that stands above it."""
+    package = folder.replace("/", ".") + "."
+    for path in sources(folder):
+        here = part_of(folder, path)
+        for name in imports(path):
+            there = name.removeprefix(package).split(".")[0]
+            if name.startswith(package) and there != here:
+                yield str(path.relative_to(ROOT)), name, upwards.index(there) > upwards.index(here)
+
+
+def part_of(folder: str, path: Path) -> str:
+    """The file or the folder right below a folder that a path is, or is in."""
+    return path.relative_to(ROOT / folder).with_suffix("").parts[0]
+
+
 @pytest.mark.parametrize(
     ("half", "forbidden"),
     [("model", {"training", "service"}), ("training", {"service"}), ("service", {"training"})],
@@ -47,6 +72,19 @@ def test_training_and_service_meet_only_in_model(half: str, forbidden: set[str])
     }
 
     assert found == set()
+
+
+@pytest.mark.parametrize("folder", UPWARDS)
+def test_nothing_in_the_service_imports_what_stands_above_it(folder: str) -> None:
+    """So no two folders import each other, and nobody but the command line imports the commands."""
+    wrong = {f"{place} imports {name}" for place, name, above in arrows(folder, UPWARDS[folder]) if above}
+
+    assert wrong == set()
+
+
+@pytest.mark.parametrize("folder", UPWARDS)
+def test_all_that_stands_in_the_service_has_its_place(folder: str) -> None:
+    assert {part_of(folder, path) for path in sources(folder)} - {"__init__"} == set(UPWARDS[folder])
 
 
 @pytest.mark.parametrize(("library", "homes"), [*HOMES.items(), ("PIL", PILLOW)])
