@@ -18,6 +18,7 @@ from training.evaluate import EvaluateConfig, evaluate
 from training.progress import ConsoleReporter
 from training.protocols.methods import METHODS
 from training.protocols.run import PROTOCOLS, ProtocolConfig, print_rows, run_protocol, write_rows
+from training.protocols.thawing import MIN_LIKES
 from training.protocols.trial import Cut
 from training.report import print_metrics, print_summary
 from training.train import train
@@ -53,6 +54,7 @@ _OF_PROTOCOLS = {
     "methods": "--methods",
     "likes": "--likes",
     "catalogue": "--catalogue",
+    "min_likes": "--min-likes",
     "text_fields": "--text-fields",
     "attributes": "--attributes",
     "encoder": "--encoder",
@@ -118,6 +120,7 @@ def evaluate_command(
     ] = ",".join(METHODS),
     likes: Annotated[int | None, typer.Option(help="A protocol keeps at most so many likes of a user for training.")] = None,
     catalogue: Annotated[float, typer.Option(help="The share of warm items that a protocol trains on.")] = 1.0,
+    min_likes: Annotated[int, typer.Option(help="Of thawing: how many likes a test item needs to be measured.")] = MIN_LIKES,
     text_fields: TextFields = "title,text",
     attributes: Attributes = "all",
     encoder: Annotated[list[str] | None, typer.Option(help="As in train; of a protocol.")] = None,
@@ -147,9 +150,10 @@ def evaluate_command(
         methods=_names(methods),
         cut=Cut(likes, catalogue),
         reading=_reading(text_fields, attributes, encoder),
+        min_likes=min_likes,
     )
     rows = run_protocol(config, ConsoleReporter())
-    print_rows(rows, f"{protocol} on {data}, {seeds} splits from seed {first_seed}")
+    print_rows(rows, config.title)
     if json_file is not None:
         write_rows(rows, config, json_file)
 

@@ -38,6 +38,8 @@ class ProtocolConfig:
     cut: Cut = dataclasses.field(default_factory=Cut)
     reading: ReadingConfig = dataclasses.field(default_factory=ReadingConfig)
     """Over what `thaw` reads by itself."""
+    min_likes: int = thawing.MIN_LIKES
+    """Of `thawing`: how many likes a test item needs to be measured."""
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
@@ -46,6 +48,14 @@ class ProtocolConfig:
         no_likes = self.cut.likes is not None and self.cut.likes < 1
         if self.seeds < 1 or not 0 < self.cut.catalogue <= 1 or no_likes:
             raise BadConfig("a protocol needs one split or more, one like a user or more, and a share of the catalogue above 0")
+        if self.min_likes < thawing.LEAST_MIN_LIKES:
+            raise BadConfig(f"--min-likes is {self.min_likes}: an item needs one like to judge it by, and one as its event")
+
+    @property
+    def title(self) -> str:
+        """What stands above the table."""
+        splits = f"{self.protocol} on {self.data.path}, {self.seeds} splits from seed {self.first_seed}"
+        return f"{splits}, test items with {self.min_likes:,} likes or more" if self.protocol == "thawing" else splits
 
 
 def run_protocol(config: ProtocolConfig, reporter: Reporter) -> list[Any]:
@@ -71,7 +81,7 @@ def _run(config: ProtocolConfig, trials: list[Trial], reporter: Reporter) -> Seq
     if config.protocol == "new-users":
         return new_users.compare(trials, reporter)
     if config.protocol == "thawing":
-        return thawing.compare(trials, reporter)
+        return thawing.compare(trials, config.min_likes, reporter)
     return mixed.compare(trials, reporter)
 
 

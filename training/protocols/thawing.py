@@ -1,7 +1,7 @@
 """
 `thawing`: how an item that was cold is ranked after a few people reacted to it.
 
-Test items with many likes arrive cold. Of each one's audience a random half are its judges, the same for every n; n
+Test items with enough likes arrive cold. Of each one's audience a random half are its judges, the same for every n; n
 people of the other half are its events. A user's list leaves out the items of whose other half the user is, drawn or not.
 """
 
@@ -12,10 +12,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from model.content import BoolArray, FloatArray
+from model.content import FloatArray
 from model.fold_in import FoldIn
 from model.thawing import Evidence, Thawing
-from training.dataset import keep_entries
+from training.dataset import entries, keep_entries
 from training.errors import NothingLeft
 from training.metrics import mean_ndcg
 from training.progress import Reporter
@@ -30,8 +30,10 @@ from training.recipes.thawing_fit import HeldOut, fit_thawing
 from training.recipes.trained import Trained
 
 COUNTS = (1, 2, 5, 10, 20, 50)
-FEWEST = 100
-"""Likes that an item must have to be judged."""
+MIN_LIKES = 100
+"""Likes that a test item needs to be measured, where nothing else is asked for."""
+LEAST_MIN_LIKES = 2
+"""One to judge an item by, and one as its event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +48,21 @@ class Row:
     against_audience: Interval
 
 
-def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
+def compare(trials: Sequence[Trial], min_likes: int, reporter: Reporter) -> list[Row]:
     """
     Content moved by its audience, against either of them alone.
 
+    Args:
+        min_likes: how many likes a test item needs to be measured, 2 or more.
+
     Raises:
-        NothingLeft: a split has no test item with enough likes.
+        NothingLeft: a split has no test item with so many; nothing was trained.
     """
+    chosen = [_choose_items(trial, min_likes) for trial in trials]
     found: dict[int, list[tuple[Ranking, Ranking, Ranking]]] = {}
-    for trial in trials:
-        trained = train_thaw(trial.job, ThawNumbers())
-        stage = _Stage(trial, trained)
-        for count in COUNTS:
+    for trial, items in zip(trials, chosen, strict=True):
+        stage = _Stage(trial, train_thaw(trial.job, ThawNumbers()), items)
+        for count in choose_counts(min_likes):
             found.setdefault(count, []).append(stage.after(count))
         shown = ", ".join(f"{count}: {_mean([parts[-1][0]]):.4f}" for count, parts in found.items())
         reporter.say(f"split {trial.seed}, {len(stage.items)} items, content {_mean([stage.cold]):.4f}; by events {shown}")
@@ -65,14 +70,35 @@ def compare(trials: Sequence[Trial], reporter: Reporter) -> list[Row]:
     return [_row(count, parts, ratio) for count, parts in found.items()]
 
 
+def choose_counts(min_likes: int) -> list[int]:
+    """Those of `COUNTS` that half of an audience of so many people can give."""
+    return [count for count in COUNTS if count <= min_likes // 2]
+
+
+def _choose_items(trial: Trial, min_likes: int) -> NDArray[np.intp]:
+    """Columns of the test items with so many likes."""
+    counts = np.asarray(trial.test.likes.sum(axis=0), np.intp).ravel()
+    items = np.flatnonzero(counts >= min_likes)
+    if not len(items):
+        few = f"none of the {len(counts):,} test items of split {trial.seed} has {min_likes:,} likes"
+        raise NothingLeft(f"{few}, and the most-liked one has {counts.max():,}: {_advise(counts)}")
+    return items
+
+
+def _advise(counts: NDArray[np.intp]) -> str:
+    """How many likes to ask for, so that half of the items are measured where that can be."""
+    if counts.max() < LEAST_MIN_LIKES:
+        return f"an item needs {LEAST_MIN_LIKES} to be measured at all"
+    fewer = max(LEAST_MIN_LIKES, int(np.quantile(counts, 0.5, method="lower")))
+    return f"--min-likes {fewer} would measure {np.sum(counts >= fewer):,} of them"
+
+
 class _Stage:
     """One split's items, judges and reserves."""
 
-    def __init__(self, trial: Trial, trained: Trained) -> None:
+    def __init__(self, trial: Trial, trained: Trained, items: NDArray[np.intp]) -> None:
         likes = trial.test.likes
-        self.items = np.flatnonzero(np.asarray(likes.sum(axis=0)).ravel() >= FEWEST)
-        if not len(self.items):
-            raise NothingLeft(f"none of the {len(trial.test.item_ids):,} test items of split {trial.seed} has {FEWEST} likes")
+        self.items = items
         self._ids = [trial.test.item_ids[int(item)] for item in self.items]
         self._trained, self._random = trained, np.random.default_rng([trial.seed, 4])
         self._content = embed_all(trained.mamex, trial.test.features.take(self.items))
@@ -83,7 +109,6 @@ class _Stage:
         self._user_ids = trial.test.user_ids
         self._judged = keep_entries(chosen, judges)
         self._reserve = keep_entries(chosen, ~judges)
-        self._hidden: BoolArray = self._reserve.toarray() > 0
         self._alone = Thawing(_without_content(trial, trained))
         self.cold = self._rank(self._content)
 
@@ -111,7 +136,7 @@ class _Stage:
         users = self._trained.user_embeddings
 
         def scores(rows: NDArray[np.intp]) -> FloatArray:
-            return np.where(self._hidden[rows], -np.inf, users[rows] @ embeddings.T).astype(np.float32)
+            return np.where(entries(self._reserve[rows]), -np.inf, users[rows] @ embeddings.T).astype(np.float32)
 
         listed: Scores = scores
         return rank(listed, self._ids, self._judged, self._user_ids)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from model.encoders.choose import make_encoder
@@ -83,17 +84,16 @@ def test_cold_only_compares_methods_with_intervals(command: Command, tmp_path: P
 @pytest.mark.parametrize("protocol", ["new-users", "missing", "thawing", "mixed"])
 def test_every_protocol_measures(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str) -> None:
     """On a catalogue as small as the demo, with what counts as many likes lowered to what it has."""
-    monkeypatch.setattr(thawing, "FEWEST", 4)
     monkeypatch.setattr(new_users, "COUNTS", (1, 2))
     out = tmp_path / "rows.json"
 
-    status, _, said = command(f"--protocol={protocol}", "--seeds=1", f"--json={out}")
+    status, _, said = command(f"--protocol={protocol}", "--seeds=1", "--min-likes=4", f"--json={out}")
 
     assert status == 0, said
     rows = rows_of(out)
     every: dict[str, list[object]] = {
         "new-users": ["folded from everything", "1 like", "2 likes"],
-        "thawing": [*thawing.COUNTS],
+        "thawing": [1, 2],
         "missing": [*["half of the new items lose one"] * 2, "half of all items lose one"],
         # its few validation items never fill half of a list
         "mixed": ["the factors' own warm items", "warm items alone", "tau 0", "2%", "5%", "10%", "20%", "30%"],
@@ -188,15 +188,53 @@ def test_pictures_that_an_export_holds_as_features_are_seen(demo_folder: Path, f
 
 
 @pytest.mark.slow
-def test_too_few_likes_to_thaw_is_one_sentence(command: Command, tmp_path: Path) -> None:
+def test_how_many_likes_an_item_needs_to_thaw_stands_with_what_was_measured(command: Command, tmp_path: Path) -> None:
+    out = tmp_path / "rows.json"
+
+    _, shown, _ = command("--protocol=thawing", "--seeds=1", "--min-likes=3", f"--json={out}")
+
+    assert "test items with 3 likes or more" in " ".join(shown.split())
+    assert json.loads(out.read_text(encoding="utf-8"))["settings"]["min_likes"] == "3"
+    assert [row["events"] for row in rows_of(out)] == [1]
+
+
+@pytest.mark.parametrize(
+    ("likes", "counts"),
+    [
+        (2, [1]),
+        (20, [1, 2, 5, 10]),
+        (99, [1, 2, 5, 10, 20]),
+        (thawing.MIN_LIKES, [1, 2, 5, 10, 20, 50]),
+        (1000, [*thawing.COUNTS]),
+    ],
+)
+def test_an_item_thaws_by_as_many_events_as_half_of_its_audience_can_give(likes: int, counts: list[int]) -> None:
+    assert thawing.choose_counts(likes) == counts
+
+
+def test_too_few_likes_to_thaw_is_one_sentence_before_anything_is_trained(command: Command, tmp_path: Path) -> None:
     """No item of the small demo has 100 likes."""
     out = tmp_path / "rows.json"
 
     status, shown, said = command("--protocol=thawing", "--seeds=1", f"--json={out}")
 
     assert (status, shown) == (1, "")
-    assert said.strip().splitlines()[-1] == "error: none of the 8 test items of split 0 has 100 likes"
+    few = "error: none of the 8 test items of split 0 has 100 likes, and the most-liked one has 6"
+    assert said.strip().splitlines()[-1] == f"{few}: --min-likes 4 would measure 5 of them"
+    assert "weighing" not in said
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("likes", "advice"),
+    [
+        ([9, 0, 30, 12, 5], "--min-likes 9 would measure 3 of them"),
+        ([0, 0, 0, 1, 3], "--min-likes 2 would measure 1 of them"),
+        ([0, 1, 1], "an item needs 2 to be measured at all"),
+    ],
+)
+def test_what_is_advised_measures_half_of_the_items_where_that_can_be(likes: list[int], advice: str) -> None:
+    assert thawing._advise(np.array(likes)) == advice
 
 
 @pytest.mark.parametrize(
@@ -206,6 +244,8 @@ def test_too_few_likes_to_thaw_is_one_sentence(command: Command, tmp_path: Path)
         (("--protocol=hot-only",), "error: there is no protocol 'hot-only': choose cold-only, mixed, "),
         (("--protocol=mixed", "--seeds=0"), "error: a protocol needs one split or more, "),
         (("--protocol=mixed", "--likes=0"), "error: a protocol needs one split or more, "),
+        (("--protocol=thawing", "--min-likes=1"), "error: --min-likes is 1: an item needs one like to judge it by, "),
+        (("--checkpoint=here", "--min-likes=5"), "error: --min-likes means nothing here: it is for --protocol"),
         (("--protocol=mixed", "--threshold=inf"), "error: the threshold is inf: it must be finite"),
         ((), "error: give either --checkpoint or --protocol"),
         (("--protocol=mixed", "--checkpoint=here"), "error: give either --checkpoint or --protocol"),
