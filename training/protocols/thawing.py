@@ -148,7 +148,8 @@ def _without_content(trial: Trial, trained: Trained) -> dict[str, FloatArray]:
     nothing = np.zeros_like(learned)
     nothing[:, -1] = learned[:, -1]
     held = HeldOut(np.arange(len(learned)), nothing, learned)
-    return fit_thawing(trial.job.warm.likes, read_users(fold, fold.base(trained.user_embeddings), learned), held)
+    readings = read_users(fold, fold.base(trained.user_embeddings), learned)
+    return fit_thawing(trial.job.warm.likes, readings, held, trained.origin)
 
 
 def _mean(rankings: Sequence[Ranking]) -> float:

@@ -97,6 +97,7 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
             "popularity_weight": learned.popularity,
         },
         health=mixture_health(mamex, job.warm.features),
+        origin=teacher.origin,
     )
 
 

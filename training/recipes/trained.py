@@ -15,6 +15,7 @@ from model.mamex import Mamex
 from training.dataset import ColdData, WarmData
 from training.metrics import rank_metrics
 from training.progress import Reporter
+from training.recipes.thawing_fit import Origin
 
 JUDGES = 20_000
 """How many users a recipe's selection looks at, at most: time would grow with users times held-out items."""
@@ -70,3 +71,5 @@ class Trained:
     """Every number of the recipe, as the manifest keeps them."""
     health: Mapping[str, Any]
     """How the mixture is used: mean gate, load and entropy of experts."""
+    origin: Origin | None = None
+    """How the warm items came of the users who like them; None where a recipe learned both freely."""
