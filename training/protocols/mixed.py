@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from model.content import FloatArray
+from model.score_deviations import score_deviations
 from training.cold_share import find_taus
 from training.dataset import ColdData, WarmData, entries, keep_entries
 from training.metrics import mean_ndcg
@@ -26,7 +27,6 @@ from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Trained
 
-_CHUNK = 512
 LIKES_HELD_OUT = 0.1
 
 
@@ -133,7 +133,8 @@ def _train(trial: Trial) -> _Lists:
     likes, held = hold_likes_out(warm.likes, np.random.default_rng([trial.seed, 5]))
     trained = train_thaw(replace(trial.job, warm=replace(warm, likes=likes)), ThawNumbers())
     trained_on = replace(warm, likes=likes, seen=_without(warm.seen, held))
-    return _Lists(trained_on, held, trained, _deviations(trained.user_embeddings, trained.item_embeddings))
+    deviations = score_deviations(trained.user_embeddings, np.cov(trained.item_embeddings.T, bias=True))
+    return _Lists(trained_on, held, trained, deviations[:, None].astype(np.float32))
 
 
 def _without(seen: sp.csr_array, held: sp.csr_array) -> sp.csr_array:
@@ -142,12 +143,6 @@ def _without(seen: sp.csr_array, held: sp.csr_array) -> sp.csr_array:
     kept = sp.csr_array(ones - ones.multiply(held.astype(np.bool_)))
     kept.eliminate_zeros()
     return kept
-
-
-def _deviations(users: FloatArray, items: FloatArray) -> FloatArray:
-    """(U, 1): how widely each user's scores of the items are spread; never are all scores there at once."""
-    chunks = (users[start : start + _CHUNK] for start in range(0, len(users), _CHUNK))
-    return np.concatenate([(chunk @ items.T).std(axis=1, keepdims=True) for chunk in chunks])
 
 
 def hold_likes_out(likes: sp.csr_array, random: np.random.Generator) -> tuple[sp.csr_array, sp.csr_array]:
