@@ -1,15 +1,17 @@
 """Content as most people would prepare it: centred on warm items, rows of length 1, pictures beside words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from model.content import FloatArray
 from model.features import Features
+from training.baselines.method import Axis, Setting
 from training.recipes.trained import Job
 
-IMAGE_WEIGHTS = (0.0, 0.25, 0.5, 1.0)
+IMAGE = Axis((0.0, 0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0), 0.25)
 """How much the picture counts beside the words."""
 
 
@@ -34,13 +36,15 @@ class Content:
         return unit_rows((features.values[at] - self._centres[at]) * features.present[:, at : at + 1])
 
 
-def weighted_contents(job: Job) -> Iterator[tuple[str, Content]]:
-    """Words with the picture at each of the weights; one content where there is one modality."""
-    if len(job.specs) == 1:
-        yield "one modality", Content(job, [1.0])
-        return
-    for weight in IMAGE_WEIGHTS:
-        yield f"image {weight}", Content(job, [weight if name == "image" else 1.0 for name in job.specs])
+def content_axes(job: Job) -> Mapping[str, Axis]:
+    """The picture's weight, where there is something beside it."""
+    return {"image": IMAGE} if len(job.specs) > 1 and "image" in job.specs else {}
+
+
+def read_content(job: Job, setting: Setting) -> Content:
+    """The content of a setting of these axes, everything but the picture counting 1."""
+    weights: Mapping[str, Any] = {"image": setting.get("image", 1.0)}
+    return Content(job, [weights.get(name, 1.0) for name in job.specs])
 
 
 def unit_rows(values: FloatArray) -> FloatArray:

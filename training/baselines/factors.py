@@ -1,6 +1,6 @@
 """Collaborative factors of warm items, which content is then taught to predict: SVD, damped SVD, implicit ALS."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,13 +8,12 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from model.content import FloatArray
+from training.baselines.method import Axis, Setting
 from training.recipes.teacher import fit_teacher
 
 WIDTH = 64
-ALS_SETTINGS = ((2.0, 15.0), (5.0, 30.0), (10.0, 60.0))
-"""Confidence and regularisation."""
-DAMPINGS = ((0.15, 0.075), (0.25, 0.125), (0.25, 0.25))
-"""Powers of popularity: divided out, and given back."""
+"""Of implicit ALS, whose cost is its cube."""
+WIDTHS = Axis((16, 32, 64, 128), 64)
 _ROUNDS = 8
 
 
@@ -28,21 +27,13 @@ class Factors:
     """(I, F) centred: a user's constant does not change its ranking."""
 
 
-def svd_factors(likes: sp.csr_array) -> Iterator[tuple[str, Factors]]:
-    """The truncated SVD as it is."""
-    yield "svd", of_teacher(likes, 0.0, 0.0)
+@dataclass(frozen=True, slots=True)
+class Factoring:
+    """A way to factor likes."""
 
-
-def damped_factors(likes: sp.csr_array) -> Iterator[tuple[str, Factors]]:
-    """The SVD of likes divided by a power of popularity."""
-    for damping, restore in DAMPINGS:
-        yield f"damping {damping}, restored {restore}", of_teacher(likes, damping, restore)
-
-
-def als_factors(likes: sp.csr_array) -> Iterator[tuple[str, Factors]]:
-    """Implicit ALS at each of the settings."""
-    for confidence, regularisation in ALS_SETTINGS:
-        yield f"confidence {confidence}, regularisation {regularisation}", fit_als(likes, confidence, regularisation)
+    name: str
+    axes: Mapping[str, Axis]
+    fit: Callable[[sp.csr_array, Setting], Factors]
 
 
 def fit_als(likes: sp.csr_array, confidence: float, regularisation: float) -> Factors:
@@ -72,7 +63,30 @@ def _solve_rows(likes: sp.csr_array, known: FloatArray, confidence: float, regul
     return solved
 
 
-def of_teacher(likes: sp.csr_array, damping: float, restore: float) -> Factors:
+def of_teacher(likes: sp.csr_array, damping: float, restore: float, width: int = WIDTH) -> Factors:
     """The truncated SVD of damped likes."""
-    teacher = fit_teacher(likes, factors=WIDTH, damping=damping, restore=restore)
+    teacher = fit_teacher(likes, factors=width, damping=damping, restore=restore)
     return Factors(teacher.users, teacher.items)
+
+
+SVD = Factoring("SVD", {"width": WIDTHS}, lambda likes, setting: of_teacher(likes, 0.0, 0.0, setting["width"]))
+"""The truncated SVD as it is."""
+DAMPED = Factoring(
+    "damped SVD",
+    {
+        "width": WIDTHS,
+        "damping": Axis((0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5), 0.25),
+        "restored": Axis((0.0, 0.075, 0.125, 0.25), 0.125),
+    },
+    lambda likes, setting: of_teacher(likes, setting["damping"], setting["restored"], setting["width"]),
+)
+"""The SVD of likes divided by a power of popularity, of which some is given back."""
+IALS = Factoring(
+    "iALS",
+    {
+        "confidence": Axis((0.5, 1.0, 2.0, 5.0, 10.0, 20.0), 2.0),
+        "regularisation": Axis((2.0, 5.0, 15.0, 30.0, 60.0, 120.0), 15.0),
+    },
+    lambda likes, setting: fit_als(likes, setting["confidence"], setting["regularisation"]),
+)
+"""Implicit ALS."""

@@ -1,6 +1,6 @@
 """Kernels between items, and the ridge regression that every closed form here is."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,17 +11,12 @@ from numpy.typing import NDArray
 
 from model.content import FloatArray
 from model.features import Features
-from training.baselines.content import Content, weighted_contents
-from training.baselines.factors import Factors
-from training.baselines.method import Tried
-from training.ranking import by_factors
+from training.baselines.content import Content
 from training.recipes.closed_form import take_vocabulary
 from training.recipes.trained import Job
 
 Kernel: TypeAlias = Callable[[Features], FloatArray]
 """Features of B items to (B, I): how alike each is to every warm item."""
-FactorSettings: TypeAlias = Callable[..., Iterator[tuple[str, Factors]]]
-BANDWIDTHS = (0.5, 1.0, 2.0)
 _VOCABULARY = 32768
 
 
@@ -49,19 +44,6 @@ def smooth(job: Job, kernel: Kernel, ridge: float) -> Smoother:
     return Smoother(kernel, scipy.linalg.cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False))
 
 
-def linear_kernels(job: Job) -> Iterator[tuple[str, Kernel]]:
-    """Inner products of contents: ridge regression as such."""
-    for label, content in weighted_contents(job):
-        yield label, linear_kernel(content.of, content.of(job.warm.features))
-
-
-def gaussian_kernels(job: Job) -> Iterator[tuple[str, Kernel]]:
-    """Gaussian kernels of contents, at each of the bandwidths."""
-    for label, content in weighted_contents(job):
-        for bandwidth in BANDWIDTHS:
-            yield f"{label}, bandwidth {bandwidth}", gaussian_kernel(content.of, content.of(job.warm.features), bandwidth)
-
-
 def linear_kernel(place: Callable[[Features], FloatArray], warm: FloatArray) -> Kernel:
     return lambda features: place(features) @ warm.T
 
@@ -76,16 +58,6 @@ def gaussian_kernel(place: Callable[[Features], FloatArray], warm: FloatArray, b
         return np.asarray(np.exp(-bandwidth * np.maximum(squares, 0)), np.float32)
 
     return kernel
-
-
-def fit_to_factors(job: Job, kernels: Iterator[tuple[str, Kernel]], ridges: tuple[float, ...], settings: FactorSettings) -> Tried:
-    """Every kernel with every ridge towards every setting of the factors."""
-    known = list(settings(job.warm.likes))
-    for kernel_label, kernel in kernels:
-        for ridge in ridges:
-            smoother = smooth(job, kernel, ridge)
-            for label, factors in known:
-                yield f"{kernel_label}, ridge {ridge}, {label}", by_factors(factors.users, smoother.predict(factors.items))
 
 
 def content_of(job: Job, modality: int) -> tuple[Callable[[Features], FloatArray], FloatArray]:

@@ -2,64 +2,88 @@
 Closed forms over several ways to read an item: separate ones added up, and one over the sum of their kernels.
 
 A sum of separately fitted maps is the ceiling of what per-modality closed forms reach; one regression over the summed
-kernel is that of a joint one.
+kernel is that of a joint one. How much each modality counts is searched for, from where the recipe's own weighing begins.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
 from model.content import FloatArray
 from model.features import Features
-from training.baselines.factors import Factors, als_factors, damped_factors
-from training.baselines.kernels import FactorSettings, Kernel, content_of, gaussian_kernel, smooth, vocabulary_kernel
-from training.baselines.method import Method, Tried
+from training.baselines.factors import DAMPED, IALS, Factoring, Factors
+from training.baselines.kernels import Kernel, Smoother, content_of, gaussian_kernel, smooth, vocabulary_kernel
+from training.baselines.method import STANDARD, Axis, Method, Setting, Space, remembering
 from training.ranking import Ranker, Scores
 from training.recipes.thaw import FIRST_WEIGHTS
 from training.recipes.trained import Job
 
-RIDGES = (1.0, 2.0, 4.0)
-IMAGE_WEIGHTS = (0.05, 0.25)
-POPULARITIES = (0.0, 0.1, 0.2)
-_STACK_RIDGE = 0.7
-_HAND = {name: weight for name, weight in FIRST_WEIGHTS.items() if name != "image"}
+WEIGHTS = (0.0, 0.05, 0.1, 0.25, 0.5, 0.7, 1.0, 1.5, 2.0, 4.0)
+RIDGES = Axis((0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0), 1.0)
+BANDWIDTHS = Axis((0.25, 0.5, 1.0, 2.0, 4.0), 1.0)
+"""Of the kernels of all modalities that are not sparse."""
+POPULARITIES = Axis((0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5), 0.1)
+"""How much the popularity that content promises counts, in deviations of a user's scores."""
 
 
-def joint(name: str, settings: FactorSettings, reads: tuple[str, ...]) -> Method:
+def joint(name: str, factoring: Factoring, reads: tuple[str, ...]) -> Method:
     """One regression over the weighted sum of all modalities' kernels."""
-    return Method(name, lambda job: _fit_joint(job, settings), reads)
+    return Method(name, lambda job: _prepare_joint(job, factoring), reads)
 
 
-def stacked(name: str, settings: FactorSettings, reads: tuple[str, ...]) -> Method:
+def stacked(name: str, factoring: Factoring, reads: tuple[str, ...]) -> Method:
     """A regression for each modality, their outputs weighted and added."""
-    return Method(name, lambda job: _fit_stacked(job, settings), reads)
+    return Method(name, lambda job: _prepare_stacked(job, factoring), reads)
 
 
-def _fit_joint(job: Job, settings: FactorSettings) -> Tried:
-    known = list(settings(job.warm.likes))
-    kernels = [_kernel(job, at) for at in range(len(job.specs))]
-    for label, weights in _weightings(job):
-        kernel = _summed(kernels, weights)
-        for ridge in RIDGES:
-            smoother = smooth(job, kernel, ridge)
-            popular = smoother.predict(_log_popularity(job))
-            for factor_label, factors in known:
-                items = smoother.predict(factors.items)
-                for popularity in POPULARITIES:
-                    words = f"{label}, ridge {ridge}, {factor_label}, popularity {popularity}"
-                    yield words, with_popularity(factors, items, popular, popularity)
+def _prepare_joint(job: Job, factoring: Factoring) -> Space:
+    weights, kernels_of = weight_axes(job), _kernels(job)
+    smoothed = {**weights, "bandwidth": BANDWIDTHS, "ridge": RIDGES}
+
+    def make(setting: Setting) -> Smoother:
+        return smooth(job, _summed(kernels_of(setting), read_weights(job, setting)), setting["ridge"])
+
+    smoother_of = remembering(make, smoothed)
+    factors_of = remembering(partial(factoring.fit, job.warm.likes), factoring.axes, kept=16)
+
+    def fit(setting: Setting) -> Ranker:
+        smoother, factors = smoother_of(setting), factors_of(setting)
+        popular = smoother.predict(_log_popularity(job))
+        return with_popularity(factors, smoother.predict(factors.items), popular, setting["popularity"])
+
+    return Space(fit, {**smoothed, **factoring.axes, "popularity": POPULARITIES})
 
 
-def _fit_stacked(job: Job, settings: FactorSettings) -> Tried:
-    known = list(settings(job.warm.likes))
-    smoothers = [smooth(job, _kernel(job, at), _STACK_RIDGE) for at in range(len(job.specs))]
-    for factor_label, factors in known:
-        maps = [smoother.predict(factors.items) for smoother in smoothers]
-        popular = [smoother.predict(_log_popularity(job)) for smoother in smoothers]
-        for label, weights in _weightings(job):
-            for popularity in POPULARITIES:
-                words = f"{label}, {factor_label}, popularity {popularity}"
-                yield words, with_popularity(factors, _added(maps, weights), _added(popular, weights), popularity)
+def _prepare_stacked(job: Job, factoring: Factoring) -> Space:
+    weights, kernels_of = weight_axes(job), _kernels(job)
+    smoothed = {"bandwidth": BANDWIDTHS, "ridge": RIDGES}
+    smoothers_of = remembering(
+        lambda setting: [smooth(job, kernel, setting["ridge"]) for kernel in kernels_of(setting)], smoothed
+    )
+    factors_of = remembering(partial(factoring.fit, job.warm.likes), factoring.axes, kept=16)
+
+    def fit(setting: Setting) -> Ranker:
+        smoothers, factors, counts = smoothers_of(setting), factors_of(setting), read_weights(job, setting)
+        items = _added([smoother.predict(factors.items) for smoother in smoothers], counts)
+        popular = _added([smoother.predict(_log_popularity(job)) for smoother in smoothers], counts)
+        return with_popularity(factors, items, popular, setting["popularity"])
+
+    return Space(fit, {**weights, **smoothed, **factoring.axes, "popularity": POPULARITIES})
+
+
+def weight_axes(job: Job) -> Mapping[str, Axis]:
+    """How much each modality counts beside the whole text, or beside the first one."""
+    return {name: Axis(WEIGHTS, FIRST_WEIGHTS.get(name, 1.0)) for name in job.specs if name != _reference(job)}
+
+
+def read_weights(job: Job, setting: Setting) -> list[float]:
+    """Of each modality, in the job's order."""
+    return [1.0 if name == _reference(job) else setting[name] for name in job.specs]
+
+
+def _reference(job: Job) -> str:
+    return "text" if "text" in job.specs else next(iter(job.specs))
 
 
 def with_popularity(
@@ -79,19 +103,19 @@ def with_popularity(
     return rank
 
 
-def _weightings(job: Job) -> Iterator[tuple[str, list[float]]]:
-    """All alike, and as we found them by hand; each with the picture little or more."""
-    names = list(job.specs)
-    for label, chosen in (("even", {}), ("by hand", _HAND)):
-        if label == "by hand" and not set(names) & set(_HAND):
-            continue
-        for image in IMAGE_WEIGHTS:
-            yield f"{label}, image {image}", [image if name == "image" else chosen.get(name, 1.0) for name in names]
+def _kernels(job: Job) -> Callable[[Setting], list[Kernel]]:
+    """Every modality's kernel at a setting's bandwidth."""
+    words = {at: _kernel(job, at, 1.0) for at, spec in enumerate(job.specs.values()) if spec.sparse}
+
+    def make(setting: Setting) -> list[Kernel]:
+        return [words.get(at) or _kernel(job, at, setting["bandwidth"]) for at in range(len(job.specs))]
+
+    return remembering(make, ("bandwidth",))
 
 
-def _kernel(job: Job, at: int) -> Kernel:
+def _kernel(job: Job, at: int, bandwidth: float) -> Kernel:
     sparse = list(job.specs.values())[at].sparse
-    kernel = vocabulary_kernel(job, at) if sparse else gaussian_kernel(*content_of(job, at))
+    kernel = vocabulary_kernel(job, at) if sparse else gaussian_kernel(*content_of(job, at), bandwidth)
     there = job.warm.features.present[:, at]
 
     def masked(features: Features) -> FloatArray:
@@ -114,17 +138,19 @@ def _remembering(kernel: Kernel) -> Kernel:
     return remember
 
 
-def _summed(kernels: list[Kernel], weights: list[float]) -> Kernel:
+def _summed(kernels: Sequence[Kernel], weights: Sequence[float]) -> Kernel:
     def total(features: Features) -> FloatArray:
-        parts = [weight * kernel(features) for kernel, weight in zip(kernels, weights, strict=True)]
-        return np.asarray(np.sum(parts, axis=0), np.float32)
+        found = np.zeros((len(features), 1), np.float32)
+        for kernel, weight in zip(kernels, weights, strict=True):
+            found = found + np.float32(weight) * kernel(features) if weight else found
+        return np.asarray(found, np.float32)
 
-    return _remembering(total)
+    return total
 
 
-def _added(maps: list[Callable[[Features], FloatArray]], weights: list[float]) -> Callable[[Features], FloatArray]:
+def _added(maps: Sequence[Callable[[Features], FloatArray]], weights: Sequence[float]) -> Callable[[Features], FloatArray]:
     def total(features: Features) -> FloatArray:
-        parts = [weight * predict(features) for predict, weight in zip(maps, weights, strict=True)]
+        parts = [weight * predict(features) for predict, weight in zip(maps, weights, strict=True) if weight]
         return np.asarray(np.sum(parts, axis=0), np.float32)
 
     return total
@@ -137,12 +163,12 @@ def _log_popularity(job: Job) -> FloatArray:
 
 
 SUM_OF_MODALITIES = [
-    stacked("sum of per-modality closed forms to iALS", als_factors, ("text", "image")),
-    joint("joint kernel to iALS", als_factors, ("text", "image")),
-    joint("joint kernel to damped SVD", damped_factors, ("text", "image")),
+    stacked("sum of per-modality closed forms to iALS", IALS, STANDARD),
+    joint("joint kernel to iALS", IALS, STANDARD),
+    joint("joint kernel to damped SVD", DAMPED, STANDARD),
 ]
 ALL_WAYS = [
-    stacked("all ways to read: sum of closed forms to iALS", als_factors, ()),
-    joint("all ways to read: joint kernel to iALS", als_factors, ()),
-    joint("all ways to read: joint kernel to damped SVD", damped_factors, ()),
+    stacked("all ways to read: sum of closed forms to iALS", IALS, ()),
+    joint("all ways to read: joint kernel to iALS", IALS, ()),
+    joint("all ways to read: joint kernel to damped SVD", DAMPED, ()),
 ]

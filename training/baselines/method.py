@@ -1,18 +1,35 @@
 """What a method is to the comparison: settings to try, each fitted on warm items."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, TypeAlias, TypeVar
 
 from training.ranking import Ranker
 from training.recipes.trained import Job
 
-Tried: TypeAlias = Iterator[tuple[str, Ranker]]
-"""Every setting that is tried, in words, and what it came to."""
-
-
+Made = TypeVar("Made")
+Setting: TypeAlias = Mapping[str, Any]
+"""A value for each parameter."""
 STANDARD = ("text", "image")
 """The modalities that anybody would start with: the whole text and the picture, an encoder each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The values of a parameter that may be tried, in order."""
+
+    values: tuple[Any, ...]
+    start: Any
+    """The one that is tried first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A method on one split: its parameters, and how a setting of them is fitted."""
+
+    fit: Callable[[Setting], Ranker]
+    axes: Mapping[str, Axis] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +37,20 @@ class Method:
     """A way to rank new items."""
 
     name: str
-    fit: Callable[[Job], Tried]
+    prepare: Callable[[Job], Space]
     reads: tuple[str, ...] = STANDARD
     """Its modalities; empty for all that there are."""
     inside: Callable[[Job], int] = lambda job: 1
     """How many settings each fit chooses among by itself, by whatever it may see."""
+
+
+def remembering(make: Callable[[Setting], Made], names: Iterable[str], kept: int = 1) -> Callable[[Setting], Made]:
+    """What `make` makes of a setting, of which it reads these names alone; the last ones are kept, as neighbours share them."""
+    read = tuple(names)
+    made = lru_cache(kept)(lambda *values: make(dict(zip(read, values, strict=True))))
+    return lambda setting: made(*(setting[name] for name in read))
+
+
+def in_words(setting: Setting) -> str:
+    """A setting as the log has it."""
+    return ", ".join(f"{name} {value}" for name, value in setting.items()) or "as it is"

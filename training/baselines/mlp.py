@@ -6,27 +6,37 @@ from torch import Tensor, nn
 
 from model.content import FloatArray
 from model.features import Features
-from training.baselines.content import Content
-from training.baselines.factors import DAMPINGS, Factors, fit_als, of_teacher
-from training.baselines.method import Tried
+from training.baselines.content import Content, content_axes, read_content
+from training.baselines.factors import Factors, fit_als, of_teacher
+from training.baselines.method import Axis, Setting, Space
 from training.optimisation import BestWeights, descend
-from training.ranking import by_factors
+from training.ranking import Ranker, by_factors
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job
 
-SETTINGS = tuple((teacher, dropout, decay) for teacher in ("damped", "als") for dropout in (0.2, 0.5) for decay in (1e-3, 1e-1))
+AXES = {
+    "teacher": Axis(("damped SVD", "iALS"), "damped SVD"),
+    "rate": Axis((3e-4, 1e-3, 3e-3), 1e-3),
+    "dropout": Axis((0.0, 0.1, 0.2, 0.35, 0.5, 0.7), 0.35),
+    "decay": Axis((1e-4, 1e-3, 1e-2, 1e-1, 0.5), 1e-2),
+}
 _EPOCHS = 60
+_EVERY = 5
+"""Epochs between two looks at the validation items."""
+_PATIENCE = 3
+"""Looks in a row that may bring nothing."""
 _BATCH = 256
 
 
-def fit_mlp(job: Job) -> Tried:
-    """Every setting trained with AdamW on squared errors, and left where the validation items were ranked best."""
-    content = Content(job, [1.0 if name != "image" else 0.5 for name in job.specs])
-    teachers = {name: _factors(job, name) for name in dict.fromkeys(name for name, _, _ in SETTINGS)}
-    for teacher, dropout, decay in SETTINGS:
-        factors = teachers[teacher]
-        items = _train(job, content, factors, dropout, decay)
-        yield f"{teacher}, dropout {dropout}, decay {decay}", by_factors(factors.users, items)
+def prepare_mlp(job: Job) -> Space:
+    """Trained with AdamW on squared errors, and left where the validation items were ranked best."""
+    teachers = {"damped SVD": of_teacher(job.warm.likes, 0.15, 0.075), "iALS": fit_als(job.warm.likes, 5.0, 30.0)}
+
+    def fit(setting: Setting) -> Ranker:
+        factors = teachers[setting["teacher"]]
+        return by_factors(factors.users, _train(job, read_content(job, setting), factors, setting))
+
+    return Space(fit, {**content_axes(job), **AXES})
 
 
 def count_weights(job: Job) -> int:
@@ -38,12 +48,6 @@ def count_weights(job: Job) -> int:
     numbers = ThawNumbers()
     lenses = len(job.specs) * (2 if len({spec.kind for spec in job.specs.values()}) > 1 else 1)
     return lenses * min(numbers.landmarks, len(job.warm.item_ids)) * numbers.width
-
-
-def _factors(job: Job, name: str) -> Factors:
-    if name == "als":
-        return fit_als(job.warm.likes, 5.0, 30.0)
-    return of_teacher(job.warm.likes, *DAMPINGS[0])
 
 
 class _Regression:
@@ -59,22 +63,21 @@ class _Regression:
         return found
 
 
-def _train(job: Job, content: Content, factors: Factors, dropout: float, decay: float) -> _Regression:
+def _train(job: Job, content: Content, factors: Factors, setting: Setting) -> _Regression:
     torch.manual_seed(job.seed)
     inputs = torch.from_numpy(content.of(job.warm.features))
     size = float(factors.items.std())
     targets = torch.from_numpy(np.asarray(factors.items / size, np.float32))
     hidden = max(8, count_weights(job) // (inputs.shape[1] + targets.shape[1]))
-    network = nn.Sequential(
-        nn.Linear(inputs.shape[1], hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, targets.shape[1])
-    )
+    dropout = nn.Dropout(setting["dropout"])
+    network = nn.Sequential(nn.Linear(inputs.shape[1], hidden), nn.ReLU(), dropout, nn.Linear(hidden, targets.shape[1]))
     regression = _Regression(content, network, size)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=decay)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=setting["rate"], weight_decay=setting["decay"])
     best = BestWeights()
-    for epoch in range(_EPOCHS):
-        _epoch(network, optimiser, inputs, targets)
-        if epoch % 5 == 4:
-            best.note(job.ndcg(factors.users, regression(job.cold.features)), network)
+    while best.epochs_since < _PATIENCE and best.epoch + best.epochs_since < _EPOCHS // _EVERY:
+        for _ in range(_EVERY):
+            _epoch(network, optimiser, inputs, targets)
+        best.note(job.ndcg(factors.users, regression(job.cold.features)), network)
     best.restore(network)
     return regression
 

@@ -1,51 +1,67 @@
 """Ridge regression from content: to each user's likes, or to collaborative factors."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
+from functools import partial
 
 from model.content import FloatArray
 from model.features import Features
-from training.baselines.factors import als_factors, damped_factors, svd_factors
-from training.baselines.kernels import FactorSettings, Kernel, fit_to_factors, gaussian_kernels, linear_kernels, smooth
-from training.baselines.method import Method, Tried
-from training.ranking import Ranker, Scores
+from training.baselines.content import content_axes, read_content
+from training.baselines.factors import DAMPED, IALS, SVD, Factoring
+from training.baselines.kernels import Kernel, gaussian_kernel, linear_kernel, smooth
+from training.baselines.method import Axis, Method, Setting, Space, remembering
+from training.ranking import Ranker, Scores, by_factors
 from training.recipes.trained import Job
 
-LINEAR_RIDGES = (1.0, 3.0, 10.0)
-GAUSSIAN_RIDGES = (0.3, 0.7, 1.5)
+RIDGES = (0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 6.0, 10.0, 30.0, 100.0)
+LINEAR = {"ridge": Axis(RIDGES, 3.0)}
+GAUSSIAN = {"bandwidth": Axis((0.25, 0.5, 1.0, 2.0, 4.0, 8.0), 1.0), "ridge": Axis(RIDGES, 0.7)}
+EITHER = {"bandwidth": Axis((0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0), 1.0), "ridge": Axis(RIDGES, 1.0)}
+"""A bandwidth of 0 is a linear kernel."""
 
 
-def fit_user_ridge(job: Job) -> Tried:
-    """A regression for each user, from content to what it liked; linear, and with Gaussian kernels."""
-    for kernels, ridges in ((linear_kernels, LINEAR_RIDGES), (gaussian_kernels, GAUSSIAN_RIDGES)):
-        yield from _to_users(job, kernels(job), ridges)
-
-
-def _to_users(job: Job, kernels: Iterator[tuple[str, Kernel]], ridges: tuple[float, ...]) -> Tried:
+def prepare_user_ridge(job: Job) -> Space:
+    """A regression for each user, from content to what it liked; linear, or with a Gaussian kernel."""
     likes = job.warm.likes.toarray().T - job.warm.likes.mean(axis=1)
-    for label, kernel in kernels:
-        for ridge in ridges:
-            yield f"{label}, ridge {ridge}", _of_everyone(smooth(job, kernel, ridge).predict(likes))
+
+    def fit(setting: Setting) -> Ranker:
+        predict = smooth(job, read_kernel(job, setting), setting["ridge"]).predict(likes)
+
+        def rank(features: Features) -> Scores:
+            found: FloatArray = predict(features).T
+            return lambda rows: found[rows]
+
+        return rank
+
+    return Space(fit, {**content_axes(job), **EITHER})
 
 
-def _of_everyone(predict: Callable[[Features], FloatArray]) -> Ranker:
-    """A ranker by predicted likes: from features to (C, U)."""
+def to_factors(name: str, kernel: Mapping[str, Axis], factoring: Factoring) -> Method:
+    """One regression from content to the items' factors."""
 
-    def rank(features: Features) -> Scores:
-        found = predict(features).T
-        return lambda rows: found[rows]
+    def prepare(job: Job) -> Space:
+        content = {**content_axes(job), **kernel}
+        factors_of = remembering(partial(factoring.fit, job.warm.likes), factoring.axes, kept=16)
+        smoother_of = remembering(lambda setting: smooth(job, read_kernel(job, setting), setting["ridge"]), content)
 
-    return rank
+        def fit(setting: Setting) -> Ranker:
+            factors = factors_of(setting)
+            return by_factors(factors.users, smoother_of(setting).predict(factors.items))
 
+        return Space(fit, {**content, **factoring.axes})
 
-def _linear(settings: FactorSettings) -> Method:
-    return Method(f"ridge to {_NAMES[settings]}", lambda job: fit_to_factors(job, linear_kernels(job), LINEAR_RIDGES, settings))
-
-
-def _gaussian(settings: FactorSettings) -> Method:
-    return Method(
-        f"RBF ridge to {_NAMES[settings]}", lambda job: fit_to_factors(job, gaussian_kernels(job), GAUSSIAN_RIDGES, settings)
-    )
+    return Method(name, prepare)
 
 
-_NAMES = {svd_factors: "SVD", damped_factors: "damped SVD", als_factors: "iALS"}
-TO_FACTORS = [make(settings) for make in (_linear, _gaussian) for settings in _NAMES]
+def read_kernel(job: Job, setting: Setting) -> Kernel:
+    """Gaussian where the setting has a bandwidth above 0, else inner products."""
+    content = read_content(job, setting)
+    warm = content.of(job.warm.features)
+    bandwidth = setting.get("bandwidth", 0.0)
+    return gaussian_kernel(content.of, warm, bandwidth) if bandwidth else linear_kernel(content.of, warm)
+
+
+TO_FACTORS = [
+    to_factors(f"{name} to {factoring.name}", kernel, factoring)
+    for name, kernel in (("ridge", LINEAR), ("RBF ridge", GAUSSIAN))
+    for factoring in (SVD, DAMPED, IALS)
+]

@@ -5,18 +5,23 @@ tries by itself by the warm ones.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from training.baselines.method import Method
-from training.dataset import ColdData
+from training.baselines.method import Method, in_words
+from training.baselines.search import search
+from training.dataset import ColdData, keep_entries
 from training.errors import NotApplicable, NothingLeft
 from training.metrics import coverage, mean_ndcg, metrics
 from training.progress import Reporter
 from training.protocols.intervals import Interval, Pair, difference
 from training.protocols.trial import Trial
 from training.ranking import Ranker, Ranking, rank
+from training.recipes.trained import spread_judges
+
+JUDGES = 1500
+"""How many users look at each setting that is tried: as many as look at each that `thaw` tries on the warm items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class Row:
     tried: int
     """Settings that were tried in each split."""
     seconds: float
+    settings: list[str]
+    """The one that was chosen, by split."""
     less_than_ours: Interval | None
     """The first method's NDCG@20 less this one's."""
 
@@ -57,17 +64,25 @@ def judge(ranker: Ranker, cold: ColdData) -> Ranking:
 
 
 def tune(method: Method, trial: Trial) -> Outcome:
-    """Tries every setting, chooses by the validation items, and ranks the test items with the chosen one alone."""
+    """Tries settings, chooses by the validation items, and ranks the test items with the chosen one alone."""
     start = time.monotonic()
     seen = trial.reading(method.reads) if method.reads else trial
-    best, setting, chosen, tried = -1.0, "", None, 0
-    for label, ranker in method.fit(seen.job):
-        quality = mean_ndcg(judge(ranker, seen.job.cold))
-        tried += 1
-        if quality > best:
-            best, setting, chosen = quality, label, ranker
-    assert chosen is not None, f"{method.name} tried nothing"
-    return Outcome(setting, tried * method.inside(seen.job), best, judge(chosen, seen.test), time.monotonic() - start)
+    looked = judged_by_few(seen.job.cold)
+    found = search(method.prepare(seen.job), lambda ranker: mean_ndcg(judge(ranker, looked)), trial.seed)
+    return Outcome(
+        setting=in_words(found.setting),
+        tried=found.tried * method.inside(seen.job),
+        validation=mean_ndcg(judge(found.ranker, seen.job.cold)),
+        test=judge(found.ranker, seen.test),
+        seconds=time.monotonic() - start,
+    )
+
+
+def judged_by_few(cold: ColdData) -> ColdData:
+    """The same items, and the likes of `JUDGES` of the users who like any."""
+    users = np.zeros(cold.likes.shape[0], np.bool_)
+    users[spread_judges(cold.likes, JUDGES)] = True
+    return replace(cold, likes=keep_entries(cold.likes, np.repeat(users, np.diff(cold.likes.indptr))))
 
 
 def compare(trials: Sequence[Trial], methods: Sequence[Method], reporter: Reporter) -> list[Row]:
@@ -111,5 +126,6 @@ def _row(method: Method, outcomes: Sequence[Outcome], first: Sequence[Outcome] |
         coverage=float(np.mean([coverage(outcome.test) for outcome in outcomes])),
         tried=max(outcome.tried for outcome in outcomes),
         seconds=float(np.mean([outcome.seconds for outcome in outcomes])),
+        settings=[outcome.setting for outcome in outcomes],
         less_than_ours=difference(pairs, ratio=ratio) if first else None,
     )

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from training.baselines.chance import fit_chance
+from training.baselines.chance import prepare_chance
 from training.baselines.many_kernels import ALL_WAYS, SUM_OF_MODALITIES
-from training.baselines.method import STANDARD, Method, Tried
-from training.baselines.mlp import fit_mlp
-from training.baselines.profile import fit_best_match, fit_content_knn, fit_mean_profile
-from training.baselines.ridge import TO_FACTORS, fit_user_ridge
+from training.baselines.method import STANDARD, Method, Space
+from training.baselines.mlp import prepare_mlp
+from training.baselines.profile import prepare_best_match, prepare_content_knn, prepare_mean_profile
+from training.baselines.ridge import TO_FACTORS, prepare_user_ridge
 from training.config import read_numbers
 from training.errors import BadConfig
 from training.ranking import Ranker, by_factors
@@ -25,11 +25,9 @@ def thaw(name: str, *, reads: tuple[str, ...] = (), **numbers: str) -> Method:
 
     ours = read_numbers(ThawNumbers, numbers)
 
-    def fit(job: Job) -> Tried:
-        trained = train_thaw(job, ours)
-        yield ", ".join(f"{key} {value}" for key, value in numbers.items()) or "as it is", of_trained(trained)
-
-    return Method(name, fit, reads, inside=lambda job: count_settings(job, ours))
+    return Method(
+        name, lambda job: Space(lambda _: of_trained(train_thaw(job, ours))), reads, lambda job: count_settings(job, ours)
+    )
 
 
 def of_trained(trained: Trained) -> Ranker:
@@ -37,8 +35,9 @@ def of_trained(trained: Trained) -> Ranker:
     return by_factors(trained.user_embeddings, lambda features: embed_all(trained.mamex, features))
 
 
-def _paper(job: Job) -> Tried:
-    yield "as published", of_trained(train_paper(job, PaperNumbers()))
+def _paper(job: Job) -> Space:
+    """As published."""
+    return Space(lambda _: of_trained(train_paper(job, PaperNumbers())))
 
 
 METHODS: Mapping[str, Method] = {
@@ -55,12 +54,12 @@ METHODS: Mapping[str, Method] = {
         thaw("thaw: whole text and picture", reads=STANDARD),
         thaw("thaw: one expert", reads=("text",)),
         Method("paper", _paper, STANDARD),
-        Method("random", fit_chance),
-        Method("mean profile", fit_mean_profile),
-        Method("best match in the history", fit_best_match),
-        Method("content kNN", fit_content_knn),
-        Method("per-user ridge", fit_user_ridge),
-        Method("MLP of as many weights", fit_mlp),
+        Method("random", prepare_chance),
+        Method("mean profile", prepare_mean_profile),
+        Method("best match in the history", prepare_best_match),
+        Method("content kNN", prepare_content_knn),
+        Method("per-user ridge", prepare_user_ridge),
+        Method("MLP of as many weights", prepare_mlp),
         *TO_FACTORS,
         *SUM_OF_MODALITIES,
         *ALL_WAYS,

@@ -131,6 +131,8 @@ def _flatten(row: Any) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for field in dataclasses.fields(row):
         value = getattr(row, field.name)
+        if field.name == "settings":  # the log has them, and JSON
+            continue
         if isinstance(value, Mapping):
             fields.update({key: item for key, item in value.items() if key in ("ndcg@20", "recall@20", "hr@20")})
         else:

@@ -9,12 +9,15 @@ import pytest
 
 from model.features import Features
 from tests.conftest import HASHED
-from training.baselines.chance import fit_chance
-from training.baselines.method import Method, Tried
+from training.baselines.chance import prepare_chance
+from training.baselines.method import Method, Space
+from training.baselines.search import TRIES
 from training.config import DataConfig, ReadingConfig
 from training.errors import BadConfig, NotApplicable, NothingLeft
 from training.progress import SilentReporter
+from training.protocols import cold_only
 from training.protocols.cold_only import compare
+from training.protocols.methods import METHODS
 from training.protocols.run import ProtocolConfig, open_arena
 from training.protocols.trial import Arena, Cut, Trial, draw_trial, keep_few
 from training.recipes.thaw import train_thaw
@@ -153,7 +156,7 @@ def test_the_recipe_trains_where_warm_items_have_nothing_that_is_read(arena: Are
 
 
 def test_a_method_that_reads_nothing_of_what_a_run_encodes_is_left_out(arena: Arena) -> None:
-    methods = [Method("random", fit_chance, reads=()), Method("other", fit_chance, reads=("sound", "smell"))]
+    methods = [Method("random", prepare_chance, reads=()), Method("other", prepare_chance, reads=("sound", "smell"))]
 
     assert [row.name for row in compare([draw(arena)], methods, SilentReporter())] == ["random"]
     with pytest.raises(NotApplicable, match="this run has no encoder of what is read: sound, smell"):
@@ -164,14 +167,36 @@ def test_a_method_that_reads_nothing_of_what_a_run_encodes_is_left_out(arena: Ar
 def test_only_a_method_that_cannot_learn_from_the_data_is_left_out(arena: Arena, error: type[Exception], left_out: bool) -> None:
     """A setting that cannot be stops the comparison."""
 
-    def fail(job: Job) -> Tried:
+    def fail(job: Job) -> Space:
         raise error("for this reason")
-        yield
 
-    methods = [Method("random", fit_chance, reads=()), Method("other", fail, reads=())]
+    methods = [Method("random", prepare_chance, reads=()), Method("other", fail, reads=())]
 
     if left_out:
         assert [row.name for row in compare([draw(arena)], methods, SilentReporter())] == ["random"]
         return
     with pytest.raises(error, match="for this reason"):
         compare([draw(arena)], methods, SilentReporter())
+
+
+@pytest.mark.parametrize(
+    "name", ["mean profile", "best match in the history", "content kNN", "ridge to SVD", "joint kernel to damped SVD"]
+)
+def test_every_simple_method_is_tuned_as_hard(arena: Arena, name: str) -> None:
+    """By as many settings, of which the validation items like the one best that is used."""
+    (row,) = compare([draw(arena)], [METHODS[name]], SilentReporter())
+
+    assert row.tried == TRIES
+    assert all("image" in setting for setting in row.settings)
+
+
+def test_few_users_look_at_what_is_tried_and_all_at_what_is_chosen(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = draw(arena)
+    likers = np.flatnonzero(np.diff(trial.job.cold.likes.indptr))
+    monkeypatch.setattr(cold_only, "JUDGES", 3)
+
+    few = cold_only.judged_by_few(trial.job.cold)
+
+    assert np.flatnonzero(np.diff(few.likes.indptr)).tolist() == [likers[0], likers[(len(likers) - 1) // 2], likers[-1]]
+    assert few.likes[likers[0]].toarray().tolist() == trial.job.cold.likes[likers[0]].toarray().tolist()
+    assert few.item_ids == trial.job.cold.item_ids
