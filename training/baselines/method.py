@@ -40,6 +40,8 @@ class Method:
     prepare: Callable[[Job], Space]
     reads: tuple[str, ...] = STANDARD
     """Its modalities; empty for all that there are."""
+    takes_away: bool = False
+    """It is another method that reads less: where it reads as much, there is nothing to compare."""
     inside: Callable[[Job], int] = lambda job: 1
     """How many settings each fit chooses among by itself, by whatever it may see."""
 

@@ -67,6 +67,8 @@ def tune(method: Method, trial: Trial) -> Outcome:
     """Tries settings, chooses by the validation items, and ranks the test items with the chosen one alone."""
     start = time.monotonic()
     seen = trial.reading(method.reads) if method.reads else trial
+    if method.takes_away and seen.job.specs.keys() == trial.job.specs.keys():
+        raise NotApplicable("this run reads nothing of what it leaves away")
     looked = judged_by_few(seen.job.cold)
     found = search(method.prepare(seen.job), lambda ranker: mean_ndcg(judge(ranker, looked)), trial.seed)
     return Outcome(

@@ -25,9 +25,10 @@ def thaw(name: str, *, reads: tuple[str, ...] = (), **numbers: str) -> Method:
 
     ours = read_numbers(ThawNumbers, numbers)
 
-    return Method(
-        name, lambda job: Space(lambda _: of_trained(train_thaw(job, ours))), reads, lambda job: count_settings(job, ours)
-    )
+    def prepare(job: Job) -> Space:
+        return Space(lambda _: of_trained(train_thaw(job, ours)))
+
+    return Method(name, prepare, reads, takes_away=bool(reads), inside=lambda job: count_settings(job, ours))
 
 
 def of_trained(trained: Trained) -> Ranker:

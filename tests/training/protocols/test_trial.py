@@ -163,6 +163,30 @@ def test_a_method_that_reads_nothing_of_what_a_run_encodes_is_left_out(arena: Ar
         compare([draw(arena)], methods[1:], SilentReporter())
 
 
+class Listener(SilentReporter):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+
+
+def test_methods_that_leave_nothing_away_are_left_out(arena: Arena) -> None:
+    """`thaw: no attributes` is `thaw` itself where there are none: a row of it would say that they are worth nothing."""
+    methods = [
+        replace(METHODS[name], prepare=prepare_chance, inside=lambda job: 1) for name in METHODS if METHODS[name].takes_away
+    ]
+    reporter = Listener()
+
+    rows = compare([draw(arena).reading(("image", "text"))], [Method("random", prepare_chance), *methods], reporter)
+
+    assert [row.name for row in rows] == ["random", "thaw: no picture", "thaw: one expert"]
+    for name in ("thaw: no attributes", "thaw: no words or phrases", "thaw: whole text and picture"):
+        assert f"{name} is left out: this run reads nothing of what it leaves away" in reporter.said
+
+
 @pytest.mark.parametrize(("error", "left_out"), [(NotApplicable, True), (NothingLeft, True), (BadConfig, False)])
 def test_only_a_method_that_cannot_learn_from_the_data_is_left_out(arena: Arena, error: type[Exception], left_out: bool) -> None:
     """A setting that cannot be stops the comparison."""
