@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from service.client import CallFailed, Client
-from training.data.plain import DataFolder, read_folder
+from training.data.folder import DataFolder
+from training.data.plain import read_folder
 
 K = 20
 

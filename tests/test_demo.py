@@ -12,7 +12,8 @@ from model.content_encoder import ContentEncoder
 from tests.fakes import read_truth
 from training.config import ENCODERS, DataConfig, ReadingConfig, TrainConfig
 from training.data.demo import write_demo
-from training.data.plain import DataFolder, read_folder
+from training.data.folder import DataFolder
+from training.data.plain import read_folder
 from training.features import encode_items, open_cache
 from training.progress import SilentReporter
 from training.train import train

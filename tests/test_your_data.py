@@ -11,8 +11,9 @@ import duckdb
 import pytest
 
 from model.event_types import EVENT_TYPES, RATING, WEIGHTS
+from training.data.folder import DataFolder
 from training.data.interactions import InteractionTable
-from training.data.plain import DataFolder, read_folder
+from training.data.plain import read_folder
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs/your-data.md").read_text(encoding="utf-8")

@@ -26,7 +26,12 @@ from training.train import train
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 Data = Annotated[
-    Path, typer.Option("--data", help="A plain data folder: items and interactions tables (CSV, JSONL, Parquet), pictures.")
+    Path,
+    typer.Option(
+        "--data",
+        help="A plain data folder: items and interactions tables (CSV, JSONL, Parquet), pictures; or one of "
+        "features, as MMRec and LATTICE have it: image_feat.npy, text_feat.npy, and a .inter file, or train, val and test files.",
+    ),
 ]
 Cache = Annotated[
     Path | None, typer.Option(help="Where features and fetched pictures are kept; default THAW_CACHE_DIR or ~/.cache/thaw.")
@@ -88,7 +93,7 @@ def train_command(
     max_bad_share: MaxBadShare = 0.2,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
 ) -> None:
-    """Train a checkpoint from a plain data folder."""
+    """Train a checkpoint from a data folder."""
     config = TrainConfig(
         data=DataConfig(data, threshold, cache, max_bad_share),
         out=out.resolve() if out.is_symlink() or out.name in ("", "..") else out,

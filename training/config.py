@@ -29,7 +29,7 @@ Numbers = TypeVar("Numbers")
 
 @dataclass(frozen=True, slots=True)
 class DataConfig:
-    """A plain data folder, and what is made of its rows."""
+    """A data folder, and what is made of its rows."""
 
     path: Path
     threshold: float | None = None

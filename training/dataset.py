@@ -12,8 +12,8 @@ from model.content import BoolArray
 from model.errors import ColdItemInTraining
 from model.event_types import Liking
 from model.features import Features
+from training.data.folder import DataFolder
 from training.data.interactions import InteractionTable
-from training.data.plain import DataFolder
 from training.errors import NothingLeft
 
 

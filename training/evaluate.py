@@ -12,7 +12,8 @@ from model.checkpoint import Checkpoint, load_checkpoint, make_encoders, make_to
 from model.content_encoder import ContentEncoder
 from model.plain.items import CatalogueItem
 from training.config import DataConfig
-from training.data.plain import DataFolder, read_folder
+from training.data.folder import DataFolder
+from training.data.read import read_data
 from training.dataset import to_matrix
 from training.errors import NothingLeft
 from training.features import encode_folder
@@ -66,7 +67,7 @@ def evaluate(config: EvaluateConfig, reporter: Reporter) -> Evaluation:
         DataError, CheckpointError, EncoderError: each with a sentence.
     """
     checkpoint = load_checkpoint(config.checkpoint)
-    folder = read_folder(config.data.path, threshold=config.data.threshold)
+    folder = read_data(config.data.path, threshold=config.data.threshold)
     folder.require_usable(config.data.max_bad_share)
     items = [item for item in folder.items if config.split in (None, item.split)]
     if not items:
@@ -86,6 +87,8 @@ def _hint(folder: DataFolder) -> str:
     if has_split(folder.items, None):
         return ""
     drawn = "`thaw train` drew the items that it held out, and printed how well they are ranked"
+    if folder.given:
+        return f", as nothing there says which are held out: {drawn}"
     return f", as its items have no column split: {drawn}. To rank a split by itself, add the column and train again"
 
 
@@ -93,7 +96,8 @@ def _embed(
     checkpoint: Checkpoint, items: list[CatalogueItem], folder: DataFolder, config: EvaluateConfig, reporter: Reporter
 ) -> tuple[np.ndarray[Any, Any], list[CatalogueItem]]:
     """Anchors of the items that have any usable content, and these items."""
-    encoders = make_encoders(checkpoint.manifest, device=choose_device(config.device))
+    given = [features.encoder for features in folder.given.values()]
+    encoders = make_encoders(checkpoint.manifest, device=choose_device(config.device), running=given)
     tower = make_tower(checkpoint, encoders)
     reader = ContentEncoder(encoders, checkpoint.manifest.fields)
     features = encode_folder(folder, items, reader, config.data, reporter)

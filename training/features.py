@@ -20,8 +20,8 @@ from model.plain.items import CatalogueItem
 from model.plain.kept_features import FolderFeatures
 from model.plain.pictures import PictureCache, default_cache
 from training.config import DataConfig
-from training.data.plain import DataFolder
-from training.errors import CacheUnusable
+from training.data.folder import DataFolder
+from training.errors import CacheUnusable, NotApplicable
 from training.progress import Reporter
 
 CHUNK = 64  # items between two commits to the cache: what an interruption may cost
@@ -99,7 +99,8 @@ def encode_folder(
     folder: DataFolder, items: Sequence[CatalogueItem], reader: ContentEncoder, data: DataConfig, reporter: Reporter
 ) -> Features:
     """
-    The features of some of a folder's items, in their order; what cannot be read of them is noted in the folder.
+    The features of some of a folder's items, in their order, encoded or as they are given there; what cannot be read is
+    noted in the folder.
 
     Args:
         data: the cache, and how much of the folder may be bad.
@@ -108,12 +109,29 @@ def encode_folder(
         TooManyBadRows: before anything is encoded or after it.
         CacheUnusable: the cache cannot be opened, read or written.
         NothingLeft: the folder holds no usable item.
+        NotApplicable: it holds other features than are to be read.
     """
     folder.require_usable(data.max_bad_share)
-    with open_cache(data.cache) as cache, FolderFeatures(folder.path) as kept:
-        features = encode_items(items, reader, cache, folder.bad_items, reporter, kept)
+    features = _take_given(folder, items, reader) if folder.given else _encode(folder, items, reader, data, reporter)
     folder.require_usable(data.max_bad_share)
     return features
+
+
+def _take_given(folder: DataFolder, items: Sequence[CatalogueItem], reader: ContentEncoder) -> Features:
+    if not reader.encoders.keys() <= folder.given.keys():
+        raise NotApplicable(f"{folder.path} has features of {' and '.join(folder.given)}, and nothing else to read")
+    ids = [item.item_id for item in items]
+    row_of = {item.item_id: row for row, item in enumerate(folder.items)}
+    rows = np.array([row_of[item_id] for item_id in ids], np.intp)
+    found = [folder.given[modality].read(rows, ids, folder.bad_items) for modality in reader.encoders]
+    return Features(tuple(values for values, _ in found), np.stack([present for _, present in found], axis=1))
+
+
+def _encode(
+    folder: DataFolder, items: Sequence[CatalogueItem], reader: ContentEncoder, data: DataConfig, reporter: Reporter
+) -> Features:
+    with open_cache(data.cache) as cache, FolderFeatures(folder.path) as kept:
+        return encode_items(items, reader, cache, folder.bad_items, reporter, kept)
 
 
 def encode_items(

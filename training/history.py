@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from model.interactions import History, Interactions
 from model.plain.items import COLD_VAL
-from training.data.plain import DataFolder
+from training.data.folder import DataFolder
 from training.dataset import to_matrix
 from training.split import UNLIKED
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.stats
@@ -14,7 +14,7 @@ from model.encoders.choose import make_encoder
 from model.encoders.spec import Encoder, Kind
 from model.plain.items import CatalogueItem, read_word
 from training.config import ATTRIBUTES, ReadingConfig
-from training.data.plain import DataFolder
+from training.data.folder import DataFolder
 from training.errors import BadConfig, NothingLeft
 from training.progress import Reporter
 
@@ -41,6 +41,24 @@ def make_reader(readings: Mapping[str, Reading]) -> ContentEncoder:
     return ContentEncoder(encoders, {modality: reading.fields for modality, reading in readings.items()})
 
 
+def reading_of(folder: DataFolder, asked: ReadingConfig) -> ReadingConfig:
+    """
+    What was asked for over what a folder gives, where it gives features: then these are read, and nothing is encoded.
+
+    Raises:
+        BadConfig: words are to be read, and the folder has none.
+    """
+    if not folder.given or "*" in asked.encoders:
+        return asked
+    if asked.text_fields != ReadingConfig().text_fields:
+        raise BadConfig(f"--text-fields means nothing here: {folder.path} has features, and no words")
+    return replace(asked, encoders={"*": "none", **_given_names(folder), **asked.encoders})
+
+
+def _given_names(folder: DataFolder) -> dict[str, str]:
+    return {modality: features.encoder.spec.id for modality, features in folder.given.items()}
+
+
 def make_readings(
     config: ReadingConfig, folder: DataFolder, labels: Sequence[str], device: str, reporter: Reporter
 ) -> dict[str, Reading]:
@@ -62,13 +80,26 @@ def make_readings(
     read = {modality: name for modality, name in names.items() if name != ATTRIBUTES or attributes}
     if not read:
         raise NothingLeft("only attributes were to be read, and the items have none that can be")
-    encoders = {modality: make_encoder(name, device) for modality, name in read.items()}
+    encoders = {modality: _find_encoder(folder, modality, name, device) for modality, name in read.items()}
     fields = {modality: _fields_of(modality, encoder, attributes, config) for modality, encoder in encoders.items()}
     return {modality: Reading(name, encoders[modality], fields[modality]) for modality, name in read.items()}
 
 
+def _find_encoder(folder: DataFolder, modality: str, name: str, device: str) -> Encoder:
+    """An encoder by its name; or what stands for one, where the folder gives features."""
+    if not folder.given:
+        return make_encoder(name, device)
+    known = _given_names(folder)
+    if known.get(modality) != name:
+        have = " and ".join(f"{own}={given}" for own, given in known.items())
+        raise BadConfig(f"--encoder {modality}={name}: {folder.path} has no content to encode, but features: {have}, or none")
+    return folder.given[modality].encoder
+
+
 def _fields_of(modality: str, encoder: Encoder, attributes: tuple[str, ...], config: ReadingConfig) -> tuple[str, ...]:
-    """What an encoder reads of what is written of an item: nothing where it reads pictures."""
+    """What an encoder reads of what is written of an item: nothing where it reads pictures, or its features are given."""
+    if encoder.spec.is_given:
+        return ()
     if encoder.spec.kind is Kind.ATTRIBUTES:
         return attributes
     return config.words_of(modality) if encoder.spec.kind is Kind.TEXT else ()

@@ -3,7 +3,7 @@
 import numpy as np
 
 from model.plain.items import COLD_TEST, COLD_VAL, SPLITS, WARM, CatalogueItem
-from training.data.plain import DataFolder
+from training.data.folder import DataFolder
 from training.errors import BadConfig
 
 UNLIKED = "unliked"

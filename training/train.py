@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,15 @@ from model.item_tower import all_threads
 from model.manifest import EncoderRecord, Manifest
 from training.cold_share import find_taus
 from training.config import TrainConfig, read_numbers
-from training.data.plain import DataFolder, read_folder
+from training.data.folder import DataFolder
+from training.data.read import read_data
 from training.dataset import WarmData, split_data
 from training.errors import BadConfig, Diverged
 from training.features import encode_folder
 from training.history import keep_held_out, keep_interactions
 from training.metrics import UserMetrics, rank_metrics
 from training.progress import Reporter
-from training.readings import Reading, make_reader, make_readings
+from training.readings import Reading, make_reader, make_readings, reading_of
 from training.recipes.embed import embed_all
 from training.recipes.health import warn_of_collapse
 from training.recipes.paper import PaperNumbers, train_paper
@@ -69,7 +70,8 @@ def train(config: TrainConfig, reporter: Reporter) -> Summary:
     require_free(config.out, overwrite=config.overwrite)
     device = choose_device(config.device)
     read_numbers(_NUMBERS[config.recipe], config.numbers)  # a name that there is not is told before any content is encoded
-    folder = read_folder(config.data.path, threshold=config.data.threshold)
+    folder = read_data(config.data.path, threshold=config.data.threshold)
+    config = replace(config, reading=reading_of(folder, config.reading))
     report = config.out.with_name(config.out.name + ".report.json")
     pairs = f"{len(folder.interactions):,} interactions (pairs of user and item, without those only viewed)"
     reporter.say(f"{len(folder.items):,} items, {pairs}, on {device}")

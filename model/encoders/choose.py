@@ -1,6 +1,7 @@
 """From a name in a training config or a manifest to an encoder."""
 
-from model.encoders.spec import Encoder, Kind
+from model.encoders.given import NOTHING_TO_MAKE
+from model.encoders.spec import GIVEN, Encoder, Kind
 from model.errors import EncoderUnavailable
 
 ACCEPTED = (
@@ -18,9 +19,12 @@ def make_encoder(name: str, device: str = "cpu") -> Encoder:
         device: `cpu` or `cuda`, as torch names them.
 
     Raises:
-        EncoderUnavailable: no such name, or what it needs is missing, a GPU where one is asked for.
+        EncoderUnavailable: no such name, or what it needs is missing: a GPU where one is asked for, or what made
+            features that came with the data.
         FileHashMismatch: a packaged encoder's weights are not the known ones.
     """
+    if name.startswith(GIVEN):
+        raise EncoderUnavailable(name, NOTHING_TO_MAKE)
     if device == "cuda":
         _require_gpu(name)
     if name == "efficientnet-lite0":

@@ -21,6 +21,9 @@ What one encoder reads of one item: its words, its attributes as `Content.facts`
 shrunk to the pixels that the encoder looks at.
 """
 
+GIVEN = "given-"
+"""How the id of an encoder begins whose features came with the data (model/encoders/given.py)."""
+
 
 class Kind(StrEnum):
     """Which part of an item's content a modality is made of."""
@@ -52,6 +55,11 @@ class EncoderSpec:
     def fingerprint(self) -> str:
         """SHA-256 over all fields, hexadecimal."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the features came with the data, so that there is no encoder to try or to serve with."""
+        return self.id.startswith(GIVEN)
 
     def require_same(self, modality: str, other: Self) -> None:
         """

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from model.plain.errors import TableUnreadable
-from training.data.plain import DataFolder, read_folder
+from training.data.folder import DataFolder
+from training.data.plain import read_folder
 
 
 def read(

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from training.config import DataConfig, ReadingConfig
-from training.data.plain import read_folder
+from training.data.read import read_data
 from training.errors import BadConfig
 from training.features import encode_folder
 from training.machine import describe_machine
@@ -20,7 +20,7 @@ from training.progress import Reporter, SilentReporter
 from training.protocols import cold_only, missing, mixed, new_users, thawing
 from training.protocols.methods import METHODS, OURS, choose_methods
 from training.protocols.trial import Arena, Cut, Trial, draw_trial
-from training.readings import make_reader, make_readings
+from training.readings import make_reader, make_readings, reading_of
 
 PROTOCOLS = ("cold-only", "mixed", "new-users", "missing", "thawing")
 
@@ -87,8 +87,8 @@ def _run(config: ProtocolConfig, trials: list[Trial], reporter: Reporter) -> Seq
 
 def open_arena(config: ProtocolConfig, reporter: Reporter) -> Arena:
     """Reads the folder and encodes its content, or takes the features from the cache."""
-    folder = read_folder(config.data.path, threshold=config.data.threshold)
-    chosen = config.reading.over(OURS)
+    folder = read_data(config.data.path, threshold=config.data.threshold)
+    chosen = reading_of(folder, config.reading).over(OURS)
     readings = make_readings(chosen, folder, [], "cpu", SilentReporter())  # each trial chooses among all attributes
     features = encode_folder(folder, folder.items, make_reader(readings), config.data, reporter)
     return Arena(folder, features, readings, chosen)

@@ -10,7 +10,7 @@ from model.content_encoder import ContentEncoder
 from model.encoders.spec import EncoderSpec, Kind
 from model.features import Features
 from training.config import ReadingConfig
-from training.data.plain import DataFolder
+from training.data.folder import DataFolder
 from training.dataset import ColdData, WarmData, cold_data, keep_entries, split_data
 from training.errors import NotApplicable, NothingLeft
 from training.progress import Reporter
