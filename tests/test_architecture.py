@@ -26,7 +26,7 @@ UPWARDS = {
         *("monitoring", "index", "store", "thawing", "users", "lists", "events", "client", "items", "serving"),
         *("http", "commands", "cli"),
     ),
-    "service/http": ("edge", "schemas", "bodies", "routes", "examples", "openapi", "app"),
+    "service/http": ("edge", "schemas", "bodies", "page", "routes", "examples", "openapi", "app"),
 }
 """What stands in a folder, from the ground up: each imports only what is named before it."""
 PILLOW = ("model/encoders/", "training/data/demo_pictures.py")

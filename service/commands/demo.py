@@ -59,6 +59,7 @@ def run_demo(folder: Path, port: int) -> None:
         stop_demo(folder, quiet=True)
         raise
     console.print(f"\nThat took {time.monotonic() - started:.0f} s. The service is running at {url} (docs at {url}/docs).")
+    console.print(f"Try it in a browser: {url}/ui")
     console.print(f"Its log is {folder / 'service.log'}. Stop it with: make stop   (or: thaw demo --stop)")
 
 

@@ -15,7 +15,20 @@ from service.http.edge.limits import BodyLimit
 from service.http.edge.observe import Observe
 from service.http.edge.problems import add_handlers
 from service.http.openapi import describe
-from service.http.routes import admin, events, item_batch, item_changes, item_image, items, neighbours, recommend, state, users
+from service.http.page.files import read_page
+from service.http.routes import (
+    admin,
+    events,
+    item_batch,
+    item_changes,
+    item_image,
+    items,
+    neighbours,
+    page,
+    recommend,
+    state,
+    users,
+)
 from service.serving.live import Live
 from service.serving.recall import watch_recall
 from service.serving.running import Service
@@ -24,7 +37,7 @@ from service.settings import Settings
 SUMMARY = "Recommends items that nobody has touched yet, by what their pictures and words mean to each user."
 ITEM_ROUTERS = (item_batch.router, item_image.router, neighbours.router, items.router, item_changes.router)
 USER_ROUTERS = (recommend.router, events.router, users.router)
-ROUTERS = (*ITEM_ROUTERS, *USER_ROUTERS, admin.router, state.router, state.probes, state.metrics_router)
+ROUTERS = (*ITEM_ROUTERS, *USER_ROUTERS, admin.router, state.router, state.probes, state.metrics_router, page.router)
 
 
 def create_app(service: Service, settings: Settings, keys: Keys) -> FastAPI:
@@ -45,7 +58,7 @@ def create_app(service: Service, settings: Settings, keys: Keys) -> FastAPI:
     bare = FastAPI(title="Thaw", summary=SUMMARY, lifespan=lifespan, redoc_url=None, redirect_slashes=False)
     app = _with_routes(bare)
     app.state.live, app.state.keys, app.state.metrics_open = live, keys, settings.metrics_open
-    app.state.probing = probing
+    app.state.probing, app.state.page = probing, read_page()
     app.state.only_this_machine = is_loopback(settings.host)
     add_handlers(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds)

@@ -181,7 +181,9 @@ def add_handlers(app: FastAPI) -> None:
         kind = {404: "no-such-path", 405: "method-not-allowed"}.get(error.status_code, "http-error")
         headers, title = dict(error.headers or {}), str(error.detail)
         detail = (
-            "there is no such path: /docs and /openapi.json describe those that there are" if kind == "no-such-path" else title
+            "there is no such path: /docs and /openapi.json describe those that there are, and /ui is for a browser"
+            if kind == "no-such-path"
+            else title
         )
         return problem_response(error.status_code, kind, title, detail, headers=headers)
 
