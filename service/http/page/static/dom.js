@@ -49,9 +49,10 @@ export function percent(share) {
 /** A sentence begins with a capital. */
 export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 
-/** Shows a problem's sentence beside the control that caused it, which need not be named again; no problem clears it. */
+/** Shows a problem's sentence beside the control that caused it; it is named where others stand there, too. None clears it. */
 export function complain(id, problem, control = null) {
-  const said = control && problem ? problem.message.replace(`${problem.field}: `, "") : problem?.message;
+  const isAlone = id === `${control?.id}-error`;
+  const said = isAlone ? problem?.message.replace(`${problem.field}: `, "") : problem?.message;
   find(id).textContent = problem ? sentence(said) : "";
   if (control) control.setAttribute("aria-invalid", problem ? "true" : "false");
 }

@@ -74,7 +74,7 @@ function render(user, list) {
 function statusOf(user, list) {
   if (list.items.length === 0) return `There is nothing for ${user} here: no item that it has not had already fits these wishes.`;
   const slow = list.degraded ? " A cache is out of order: the list is right, and took longer." : "";
-  return `${sentence(`${counted(list.items.length, "item")}, ${sourceSentence(user, list.source)}`)}${tasteOf(user)}${slow}`;
+  return `${counted(list.items.length, "item")}${sourceSentence(user, list.source)}${tasteOf(user)}${slow}`;
 }
 
 function card(user, list, hit, at, most) {

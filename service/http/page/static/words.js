@@ -42,10 +42,10 @@ export function modalityName(modality) {
   return MODALITIES[modality] ?? modality;
 }
 
-/** Whose taste ranked a list. */
+/** Whose taste ranked a list; goes on after how many items there are. */
 export function sourceSentence(user, source) {
-  if (source === "user") return `ranked by what is known of ${user}`;
-  return `nothing is known of ${user} yet, so that the list is the prior user’s: react to something, and it becomes its own`;
+  if (source === "user") return `, ranked by what is known of ${user}.`;
+  return `. Nothing is known of ${user} yet, so they are a prior user’s: react to something, and the list becomes its own.`;
 }
 
 export const counted = (number, one, many = `${one}s`) => `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
