@@ -33,9 +33,17 @@ def item_body(
     text: str = "",
     image: bytes | None = None,
     attributes: "Mapping[str, Scalar] | None" = None,
+    hidden: bool | None = None,
 ) -> dict[str, Any]:
-    """An item as the body of `POST /items`."""
+    """
+    An item as the body of `POST /items`.
+
+    Args:
+        hidden: None does not say: a new item is not hidden, and one that is there stays as it is.
+    """
     body: dict[str, Any] = {"item_id": item_id, "title": title, "text": text, "attributes": dict(attributes or {})}
+    if hidden is not None:
+        body["hidden"] = hidden
     if image is not None:
         body["image_base64"] = base64.b64encode(image).decode()
     return body
@@ -81,9 +89,10 @@ class Client:
         text: str = "",
         image: bytes | None = None,
         attributes: "Mapping[str, Scalar] | None" = None,
+        hidden: bool | None = None,
     ) -> dict[str, Any]:
-        """Posts an item; returns it as the service holds it."""
-        body = item_body(item_id, title=title, text=text, image=image, attributes=attributes)
+        """Posts an item, as `item_body` takes it; returns it as the service holds it."""
+        body = item_body(item_id, title=title, text=text, image=image, attributes=attributes, hidden=hidden)
         return self._call("POST", "/items", json=body)
 
     def put_items(self, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -107,18 +107,7 @@ def _finished(pending: dict["Future[_Taken]", str]) -> Iterator[tuple[str, "Futu
 
 
 def _post(client: Client, item: CatalogueItem) -> _Taken:
-    """An item as its row says, hidden or shown where that says so."""
-    hidden = read_truth(item.hidden)
-    if item.hidden and hidden is None:
-        raise InvalidField("hidden", f"it must be true or false, and is {item.hidden!r}")
-    taken = _put_with_or_without_picture(client, item)
-    if hidden or (hidden is False and not taken.created):
-        client.change_item(item.item_id, hidden=hidden)
-    return taken
-
-
-def _put_with_or_without_picture(client: Client, item: CatalogueItem) -> _Taken:
-    """Without it, where that is what is wrong with the item and anything else is left."""
+    """An item as its row says; without its picture, where that is what is wrong with it and anything else is left."""
     try:
         return _put(client, item)
     except (OSError, CallFailed) as error:
@@ -132,12 +121,21 @@ def _put_with_or_without_picture(client: Client, item: CatalogueItem) -> _Taken:
 
 
 def _put(client: Client, item: CatalogueItem) -> _Taken:
-    content = item.content()
-    body = item_body(item.item_id, title=content.title, text=content.text, image=content.image, attributes=content.attributes)
+    hidden, content = _read_hidden(item), item.content()
+    words = {"title": content.title, "text": content.text}
+    body = item_body(item.item_id, **words, image=content.image, attributes=content.attributes, hidden=hidden)
     result = client.put_items([{**body, **item.dates}])[0]
     if "problem" in result:
         raise CallFailed(result["status"], result["problem"]["detail"], result["problem"].get("field"))
     return _Taken(created=result["status"] == 201)
+
+
+def _read_hidden(item: CatalogueItem) -> bool | None:
+    """None where its row does not say."""
+    hidden = read_truth(item.hidden)
+    if item.hidden and hidden is None:
+        raise InvalidField("hidden", f"it must be true or false, and is {item.hidden!r}")
+    return hidden
 
 
 def _is_of_picture(item: CatalogueItem, error: OSError | CallFailed) -> bool:

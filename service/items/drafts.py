@@ -27,8 +27,14 @@ class NewItem:
     """Pictures that are still to be fetched."""
     published_at: float | None = None
     expires_at: float | None = None
-    unnamed: Set[str] = frozenset()
-    """Which of its dates nobody named: what is known of them stays, as a hidden item stays hidden."""
+    hidden: bool = False
+    unnamed: Set[str] = frozenset({"published_at", "expires_at", "hidden"})
+    """Which of these three nobody named: what is known of them stays."""
+
+    @property
+    def keeps(self) -> Set[str]:
+        """What stays of an item that is there; the reason why it is hidden stays while nobody says anew whether it is."""
+        return self.unnamed | HIDING if "hidden" in self.unnamed else self.unnamed
 
     def content(self, fetched: tuple[bytes, ...] = ()) -> Content:
         """What encoders read of it, with the pictures that its URLs gave."""
@@ -87,14 +93,15 @@ def draft_posted(space: Space, new: NewItem, content: Content, known: StoredItem
         new.text,
         new.attributes,
         kept,
-        hidden=known is not None and known.hidden,
-        hidden_reason="" if known is None else known.hidden_reason,
-        published_at=known.published_at if known is not None and "published_at" in new.unnamed else new.published_at,
-        expires_at=known.expires_at if known is not None and "expires_at" in new.unnamed else new.expires_at,
+        hidden=new.hidden,
+        published_at=new.published_at,
+        expires_at=new.expires_at,
         pictures=content.pictures_hash,
     )
+    if known is not None:
+        item = replace(item, **{name: getattr(known, name) for name in new.keeps})
     base = known if kept else None
-    return _keep_embedding(space, Draft(space, item, prepared, inputs, prepared.thumbnail, base, HIDING | new.unnamed), known)
+    return _keep_embedding(space, Draft(space, item, prepared, inputs, prepared.thumbnail, base, new.keeps), known)
 
 
 def draft_changed(space: Space, changes: ItemChanges, known: StoredItem) -> Draft:

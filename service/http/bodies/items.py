@@ -24,8 +24,11 @@ from service.http.schemas.item_changes import MAX_BATCH_ITEMS, ItemPatch
 from service.http.schemas.items import MAX_PICTURES, ItemBody
 from service.items.drafts import ItemChanges, NewItem
 
-_DATES = frozenset({"published_at", "expires_at"})
-_FORM_FIELDS = {"item_id", "title", "text", "attributes", "published_at", "expires_at", "image_url", "image"}
+_MAY_STAY = frozenset({"published_at", "expires_at", "hidden"})
+"""What is known of an item stays where a post does not name it."""
+_FORM_FIELDS = {"item_id", "title", "text", "attributes", "published_at", "expires_at", "hidden", "image_url", "image"}
+_TRUTHS: dict[object, bool] = {"true": True, "false": False}
+"""As a form writes them."""
 _CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
 _OFF_LOOP_BYTES = 2**18  # a larger body is parsed by a thread: the event loop has others to answer
 Parsed = TypeVar("Parsed")
@@ -116,6 +119,8 @@ async def _read_form(request: Request) -> NewItem:
         raise MalformedBody(str(error.detail)) from error
     if "attributes" in fields:
         fields["attributes"] = parse_json(str(fields["attributes"]).encode("utf-8", "surrogatepass"), "attributes")
+    if "hidden" in fields:
+        fields["hidden"] = _TRUTHS.get(fields["hidden"], fields["hidden"])
     return _to_item(fields, images)
 
 
@@ -141,7 +146,15 @@ def _to_item(fields: object, files: tuple[bytes, ...]) -> NewItem:
     pictures, urls = (*files, *body.pictures()), body.urls()
     if len(pictures) + len(urls) > MAX_PICTURES:
         raise InvalidField("image", f"an item has at most {MAX_PICTURES} pictures, this one {len(pictures) + len(urls)}")
-    unnamed = _DATES - body.model_fields_set
     return NewItem(
-        body.item_id, body.title, body.text, pictures, body.attributes, urls, body.published_at, body.expires_at, unnamed
+        body.item_id,
+        body.title,
+        body.text,
+        pictures,
+        body.attributes,
+        urls,
+        published_at=body.published_at,
+        expires_at=body.expires_at,
+        hidden=body.hidden,
+        unnamed=_MAY_STAY - body.model_fields_set,
     )

@@ -31,6 +31,7 @@ _FORM_SCHEMA = {
         "attributes": {"type": "string", "description": "A JSON object."},
         "published_at": {"type": "string", "format": "date-time", "description": "When it came out, with its zone."},
         "expires_at": {"type": "string", "format": "date-time", "description": "From when on no list has it, with its zone."},
+        "hidden": {"type": "string", "enum": ["true", "false"], "description": "As in JSON; where not named, too."},
         "image_url": {"type": "string", "description": "Where a picture of it is, https."},
         "image": {
             "type": "array",

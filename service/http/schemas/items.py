@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from service.fields import Attributes, Base64File, Body, Id, Moment, Words, at_most
 
@@ -38,6 +38,11 @@ class ItemBody(Body):
         examples=["2026-11-23T18:00:00Z"],
     )
     expires_at: Moment | None = Field(None, description="From when on no list has it any more, RFC 3339 with its zone; likewise.")
+    hidden: StrictBool = Field(
+        default_factory=bool,  # no default in the document: clients made from it would send it, and show what was hidden by hand
+        description="True: no list has it, not even for a moment. False: lists may have it. Where it is not named, a new item "
+        "is not hidden, and one that is there stays as it is.",
+    )
 
     def pictures(self) -> tuple[bytes, ...]:
         """The files that came with it."""

@@ -148,6 +148,16 @@ def test_the_client_posts_many_items_in_one_call(client: Client) -> None:
     assert len(listed(client)) == 40
 
 
+def test_the_client_posts_an_item_hidden_and_leaves_it_so(client: Client) -> None:
+    posted = client.put_item("a", title="Sailboat mug", hidden=True)
+    again = client.put_item("a", title="Anchor mug")
+    unseen = listed(client)
+    shown = client.put_item("a", title="Anchor mug", hidden=False)
+
+    assert [item["hidden"] for item in (posted, again, shown)] == [True, True, False]
+    assert (unseen, listed(client)) == (set(), {"a"})
+
+
 def test_lines_are_told_apart_by_newlines_alone(client: Client, url: str, tmp_path: Path) -> None:
     """Unicode has other characters at which lines end; ids and problems may hold them."""
     posted = client.put_items([{"item_id": "a\u2028b", "title": "Sailboat mug"}, {"item_id": "c", "title": "x", "d\u2029e": 1}])
