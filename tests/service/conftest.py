@@ -1,5 +1,6 @@
 """What tests of the service share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,14 @@ from pydantic import SecretStr
 from model.checkpoint import Checkpoint, load_checkpoint
 from service.settings import Settings
 from tests.service.swapping import KEY
+
+
+@pytest.fixture(autouse=True)
+def _no_store_where_the_tests_run() -> Iterator[None]:
+    """A store that a test opens lies in a folder of its own, its lock file too."""
+    before = set(Path().glob("*.sqlite*"))
+    yield
+    assert set(Path().glob("*.sqlite*")) <= before
 
 
 @pytest.fixture

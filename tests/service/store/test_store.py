@@ -289,6 +289,10 @@ def test_writes_are_flushed_to_the_disk(store: Store) -> None:
         ("sqlite+nosuchdriver:///thaw.sqlite", "cannot be opened here"),
     ],
 )
-def test_a_url_that_names_no_store_is_refused_in_a_sentence(url: str, told: str) -> None:
+def test_a_url_that_names_no_store_is_refused_in_a_sentence(
+    url: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
     with pytest.raises(SettingsError, match=told):
         Store(url, lambda _: None)
