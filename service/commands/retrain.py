@@ -19,9 +19,9 @@ from service.commands.export import Exported, HoldOut, export
 from service.commands.working_folder import held, remove_left
 from service.errors import ServiceError
 from service.serving.configured import choose_checkpoint, open_at
-from service.serving.running import make_rules
 from service.settings import Settings
 from service.store.snapshot import open_snapshot
+from service.thawing.reactions import make_rules
 
 FEW_ITEMS, FEW_USERS = 20, 50
 _PREFIX = "thaw-retrain-"

@@ -1,6 +1,5 @@
 """Everything that lives as long as the service, opened together and closed together."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from service.store.journal import Feed
 from service.store.records import Change
 from service.store.store import Store
 from service.thawing.ledger import Ledger
-from service.thawing.reactions import SECONDS_A_DAY, Rules
+from service.thawing.reactions import make_rules
 from service.users.cache import LocalUserCache, UserCache
 from service.users.embeddings import Users
 from service.users.history import Histories
@@ -169,12 +168,6 @@ def make_service(shared: Shared, catalogue: Catalogue) -> Service:
         events=Events(space, EventLog(store), rules, metrics),
         thawer=Thawer(catalogue, metrics, pause_seconds=settings.event_pause_seconds),
     )
-
-
-def make_rules(settings: Settings, space: Space) -> Rules:
-    """What the settings, and where these say nothing the checkpoint, say about events."""
-    half_life = math.inf if settings.taste_half_life_days is None else settings.taste_half_life_days * SECONDS_A_DAY
-    return Rules(settings.liking(space.manifest.liking), half_life)
 
 
 def _make_defaults(settings: Settings, space: Space) -> Defaults:

@@ -22,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.event_types import LOOKING, RATING, Liking
+from service.settings import Settings
+from service.space import Space
 from service.store.event_records import KeptEvent
 
 Numbers: TypeAlias = NDArray[np.float64]
@@ -56,6 +58,12 @@ class Rules:
         left = weights.copy()
         left[counts] *= np.exp2((moments - newest[user])[counts] / self.half_life_seconds)
         return left
+
+
+def make_rules(settings: Settings, space: Space) -> Rules:
+    """What the settings, and where these say nothing the checkpoint, say about events."""
+    half_life = math.inf if settings.taste_half_life_days is None else settings.taste_half_life_days * SECONDS_A_DAY
+    return Rules(settings.liking(space.manifest.liking), half_life)
 
 
 @dataclass(frozen=True, slots=True)
