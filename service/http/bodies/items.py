@@ -20,7 +20,8 @@ from service.http.bodies.reading import (
     require_content_type,
     validate,
 )
-from service.http.schemas.item_changes import MAX_BATCH_ITEMS, ItemPatch
+from service.http.schemas.item_batch import MAX_BATCH_ITEMS
+from service.http.schemas.item_changes import ItemPatch
 from service.http.schemas.items import MAX_PICTURES, ItemBody
 from service.items.drafts import ItemChanges, NewItem
 

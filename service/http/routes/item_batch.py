@@ -14,7 +14,7 @@ from service.http.edge.problems import problem_body
 from service.http.routes.access import require
 from service.http.routes.answers import json_response
 from service.http.routes.wiring import ServiceDep, documented
-from service.http.schemas.item_changes import MAX_BATCH_ITEMS, BatchAnswer, BatchResult
+from service.http.schemas.item_batch import MAX_BATCH_ITEMS, BatchAnswer, BatchResult
 from service.http.schemas.items import ItemBody
 from service.items.batches import Taken, ingest_batch
 from service.store.records import Put

@@ -1,14 +1,11 @@
-"""Bodies of calls that change items or bring many of them."""
+"""The body of a call that changes an item."""
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, Field, StrictBool, model_validator
+from pydantic import AfterValidator, Field, StrictBool, model_validator
 
 from service.fields import Body, Moment, Words, at_most, check_attributes
-from service.http.schemas.problem import ProblemAnswer
 from service.items.drafts import ItemChanges
-
-MAX_BATCH_ITEMS = 1000
 
 
 class ItemPatch(Body):
@@ -40,21 +37,3 @@ class ItemPatch(Body):
         if "hidden" in sent:
             sent["hidden_reason"] = self.hidden_reason
         return ItemChanges(sent, self.attributes)
-
-
-class BatchResult(BaseModel):
-    """What became of one item of a batch."""
-
-    index: int = Field(ge=0, description="Its place in the batch, from 0; in NDJSON blank lines do not count.")
-    item_id: str | None = Field(description="Its id; null where none could be read.")
-    status: int = Field(description="201 new, 200 replaced or as it was; else the problem's.")
-    problem: ProblemAnswer | None = Field(None, description="Why it was refused; not there where it was taken.")
-
-
-class BatchAnswer(BaseModel):
-    """What became of a batch's items, in their order."""
-
-    results: list[BatchResult] = Field(description="One for each item, in the batch's order.")
-    created: int = Field(ge=0, description="Items that are new.")
-    replaced: int = Field(ge=0, description="Items that were there before.")
-    refused: int = Field(ge=0, description="Items that were not taken.")

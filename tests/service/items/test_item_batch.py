@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.http.schemas.item_changes import MAX_BATCH_ITEMS
+from service.http.schemas.item_batch import MAX_BATCH_ITEMS
 from tests.conftest import ClientMaker
 from tests.fakes import draw_jpeg
 from tests.service.changing import counted, scores
