@@ -3,9 +3,8 @@
 import asyncio
 import base64
 import binascii
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from service.errors import InvalidField, UnknownItem
@@ -15,6 +14,7 @@ from service.http.routes.access import require
 from service.http.routes.answers import json_response
 from service.http.routes.item_answers import CONDITIONS, KNOWN, item_response, read_condition, to_answer
 from service.http.routes.paths import require_id
+from service.http.routes.queries import query_parameters, read_query
 from service.http.routes.wiring import ServiceDep, documented
 from service.http.schemas.items import MAX_PICTURES, ItemAnswer, ItemBody, ItemsAnswer, PageQuery
 from service.thawing.standing import progress_of
@@ -63,9 +63,10 @@ async def post_item(request: Request, service: ServiceDep) -> Response:
     return await item_response(service, change.item, request, 201 if change.created else 200)
 
 
-@router.get("/items", responses=documented(ItemsAnswer, 200, 422, 503))
-async def list_items(query: Annotated[PageQuery, Query()], service: ServiceDep) -> Response:
+@router.get("/items", responses=documented(ItemsAnswer, 200, 422, 503), openapi_extra={"parameters": query_parameters(PageQuery)})
+async def list_items(request: Request, service: ServiceDep) -> Response:
     """The catalogue in the order of item ids, a page at a time."""
+    query = read_query(PageQuery, request)
     after = _read_cursor(query.cursor)
     page = service.store.page
     items = await asyncio.to_thread(page, after=after, limit=query.limit + 1, space=service.space.version)

@@ -1,9 +1,8 @@
 """`/items/{item_id}/similar` and `/items/{item_id}/audience`: what and who belongs to an item."""
 
 import asyncio
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from service.http.edge.keys import Right
@@ -12,6 +11,7 @@ from service.http.routes.answers import json_response
 from service.http.routes.filters import parse_filter
 from service.http.routes.items import get_item
 from service.http.routes.paths import is_part_of_id, require_id
+from service.http.routes.queries import query_parameters, read_query
 from service.http.routes.wiring import ServiceDep, documented
 from service.http.schemas.neighbours import AudienceAnswer, AudienceQuery, SimilarAnswer, SimilarQuery
 from service.thawing.standing import state_of
@@ -32,14 +32,16 @@ class NeedsForAudience(Needs):
 @router.get(
     "/items/{item_id:path}/similar",
     responses=documented(SimilarAnswer, 200, 404, 422, 503),
+    openapi_extra={"parameters": query_parameters(SimilarQuery)},
     dependencies=[Depends(require(Right.READ))],
 )
-async def similar(item_id: str, query: Annotated[SimilarQuery, Query()], request: Request, service: ServiceDep) -> Response:
+async def similar(item_id: str, request: Request, service: ServiceDep) -> Response:
     """
     The k items whose taste points most in the direction of this one's: who likes it likes them.
 
     Items of equal cosine are ordered by a hash of their ids.
     """
+    query = read_query(SimilarQuery, request)
     if is_part_of_id(request, "/similar"):
         return await get_item(f"{item_id}/similar", request, service)
     where = parse_filter(query.filter).to_where(None)
@@ -60,14 +62,16 @@ async def similar(item_id: str, query: Annotated[SimilarQuery, Query()], request
 @router.get(
     "/items/{item_id:path}/audience",
     responses=documented(AudienceAnswer, 200, 404, 422, 503),
+    openapi_extra={"parameters": query_parameters(AudienceQuery)},
     dependencies=[Depends(NeedsForAudience(Right.ADMIN))],
 )
-async def audience(item_id: str, query: Annotated[AudienceQuery, Query()], request: Request, service: ServiceDep) -> Response:
+async def audience(item_id: str, request: Request, service: ServiceDep) -> Response:
     """
     The k users to whom the item is most relevant, each measured against its own scores.
 
     Users lie where their events put them, those whom the checkpoint does not know too.
     """
+    query = read_query(AudienceQuery, request)
     if is_part_of_id(request, "/audience"):
         return await get_item(f"{item_id}/audience", request, service)
     found = await asyncio.to_thread(

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from service.errors import UnknownUser
@@ -14,6 +14,7 @@ from service.http.routes.access import require
 from service.http.routes.answers import json_response
 from service.http.routes.filters import parse_filter
 from service.http.routes.paths import require_id
+from service.http.routes.queries import query_parameters, read_query
 from service.http.routes.small_body import SmallBodyRoute
 from service.http.routes.wiring import ServiceDep, documented
 from service.http.schemas.recommend import RecommendAnswer, RecommendBody, RecommendManyAnswer, RecommendQuery
@@ -25,13 +26,18 @@ from service.thawing.standing import state_of
 router = APIRouter(route_class=SmallBodyRoute, tags=["recommend"], dependencies=[Depends(require(Right.READ))])
 
 
-@router.get("/recommend/{user_id:path}", responses=documented(RecommendAnswer, 200, 404, 422, 503))
-async def recommend(user_id: str, query: Annotated[RecommendQuery, Query()], service: ServiceDep) -> Response:
+@router.get(
+    "/recommend/{user_id:path}",
+    responses=documented(RecommendAnswer, 200, 404, 422, 503),
+    openapi_extra={"parameters": query_parameters(RecommendQuery)},
+)
+async def recommend(user_id: str, request: Request, service: ServiceDep) -> Response:
     """
     The k items whose embeddings agree most with the user's, best first.
 
     Items of equal score are ordered by a hash of their ids. Fewer than k items: all of them.
     """
+    query = read_query(RecommendQuery, request)
     wish = query.to_wish(parse_filter(query.filter))
     found = await service.recommender.recommend(require_id("user_id", user_id), wish)
     return json_response(_to_answer(service, user_id, found))

@@ -148,3 +148,16 @@ async def test_a_full_queue_answers_429_and_when_to_come_back(service: ClientMak
     assert refused
     assert all(answer.headers["retry-after"] == "1" for answer in refused)
     assert kept == {f"i{at}" for at, answer in enumerate(answers) if answer.status_code == 201}
+
+
+async def test_a_parameter_that_comes_twice_counts_as_it_came_last_and_a_list_has_all(client: httpx.AsyncClient) -> None:
+    for item_id in ("a", "b", "c", "d"):
+        await client.post("/items", json={"item_id": item_id, "title": "Sailboat mug"})
+
+    twice = (await client.get(f"/recommend/{USER}?k=1&k=3")).json()["items"]
+    without = (await client.get(f"/recommend/{USER}?exclude=a&exclude=b")).json()["items"]
+    wrong = await client.get(f"/recommend/{USER}?k=3&k=none")
+
+    assert len(twice) == 3
+    assert {hit["item_id"] for hit in without} == {"c", "d"}
+    assert (wrong.status_code, wrong.json()["field"]) == (422, "k")
