@@ -30,18 +30,17 @@ class Found:
     tried: int
 
 
-def search(space: Space, judge: Callable[[Ranker], float], seed: int, *, margin: float = 0.0, tries: int = TRIES) -> Found:
+def search(space: Space, judge: Callable[[Ranker], float], seed: int, tries: int = TRIES) -> Found:
     """
-    Tries settings, no one twice, and keeps the one that is judged best.
+    Tries settings, no one twice, and keeps the one that is judged best; the earlier one of equals.
 
     From the start it walks along one axis after another as far as it gets better; where no neighbour is better, it begins again
     where some axes of the best setting are drawn anew.
 
     Args:
         judge: what a fitted setting is worth, the higher the better.
-        margin: a setting that is better by no more than this is not better: it may be chance, and the earlier one is kept.
     """
-    walk = _Walk(space, judge, tries, margin)
+    walk = _Walk(space, judge, tries)
     random = np.random.default_rng([seed, 3])
     walk.climb(walk.start)
     while not walk.spent:
@@ -50,8 +49,8 @@ def search(space: Space, judge: Callable[[Ranker], float], seed: int, *, margin:
 
 
 class _Walk:
-    def __init__(self, space: Space, judge: Callable[[Ranker], float], tries: int, margin: float) -> None:
-        self._space, self._judge, self._margin = space, judge, margin
+    def __init__(self, space: Space, judge: Callable[[Ranker], float], tries: int) -> None:
+        self._space, self._judge = space, judge
         self._sizes = [len(axis.values) for axis in space.axes.values()]
         self._tries = min(tries, math.prod(self._sizes))
         self._tried: dict[_Point, float] = {}
@@ -93,7 +92,7 @@ class _Walk:
 
     def _along(self, point: _Point, axis: int) -> _Point:
         for step in (1, -1):
-            while (there := self._beside(point, axis, step)) and self._look(there) > self._look(point) + self._margin:
+            while (there := self._beside(point, axis, step)) and self._look(there) > self._look(point):
                 point = there
         return point
 
@@ -106,7 +105,7 @@ class _Walk:
         if point not in self._tried and not self.spent:
             ranker = self._space.fit(self._setting(point))
             quality = self._judge(ranker)
-            if self._top is None or quality > self._tried[self._top[0]] + self._margin:
+            if self._top is None or quality > self._tried[self._top[0]]:
                 self._top = (point, ranker)
             self._tried[point] = quality
         return self._tried.get(point, -math.inf)

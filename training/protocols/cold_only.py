@@ -19,7 +19,6 @@ from training.protocols.intervals import Interval, Pair, difference
 from training.protocols.trial import Trial
 from training.ranking import Ranker, Ranking, rank
 from training.recipes.trained import spread_judges
-from training.recipes.weigh_kernels import MARGIN
 
 JUDGES = 1500
 """How many users look at each setting that is tried: as many as look at each that `thaw` tries on the warm items."""
@@ -71,8 +70,7 @@ def tune(method: Method, trial: Trial) -> Outcome:
     if method.takes_away and seen.job.specs.keys() == trial.job.specs.keys():
         raise NotApplicable("this run reads nothing of what it leaves away")
     looked = judged_by_few(seen.job.cold)
-    margin = MARGIN / np.sqrt(len(looked.item_ids))
-    found = search(method.prepare(seen.job), lambda ranker: mean_ndcg(judge(ranker, looked)), trial.seed, margin=margin)
+    found = search(method.prepare(seen.job), lambda ranker: mean_ndcg(judge(ranker, looked)), trial.seed)
     return Outcome(
         setting=in_words(found.setting),
         tried=found.tried * method.inside(seen.job),

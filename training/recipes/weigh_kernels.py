@@ -25,7 +25,7 @@ from training.recipes.thaw_numbers import STEPS
 from training.recipes.trained import spread_judges
 from training.recipes.view_kernels import ViewItems, ViewKernels, make_folds
 
-MARGIN = 0.1
+_MARGIN = 0.1
 """NDCG@20 that a setting must be better by, times the root of the number of items: less is chance."""
 _USERS = 1500
 _FOLDS = 8
@@ -105,7 +105,7 @@ class LeaveOneOut:
 
     def __init__(self, items: ViewItems, teacher: Teacher, likes: sp.csr_array) -> None:
         rows = items.rows[items.landmarks]
-        self.margin = MARGIN / np.sqrt(len(rows))
+        self.margin = _MARGIN / np.sqrt(len(rows))
         self._kernels = ViewKernels(items.mixture, items.encodings, items.landmarks).whole(items.landmarks)
         self._targets = teacher.targets[rows]
         self._teacher = teacher
