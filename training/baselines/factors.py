@@ -84,9 +84,9 @@ DAMPED = Factoring(
 IALS = Factoring(
     "iALS",
     {
-        "confidence": Axis((0.5, 1.0, 2.0, 5.0, 10.0, 20.0), 2.0),
-        "regularisation": Axis((2.0, 5.0, 15.0, 30.0, 60.0, 120.0), 15.0),
+        "confidence": Axis((0.5, 1.0, 2.0, 5.0, 10.0, 20.0), 5.0),
+        "regularisation": Axis((1.5, 3.0, 6.0, 12.0, 24.0, 60.0), 6.0),
     },
-    lambda likes, setting: fit_als(likes, setting["confidence"], setting["regularisation"]),
+    lambda likes, setting: fit_als(likes, setting["confidence"], setting["regularisation"] * setting["confidence"]),
 )
-"""Implicit ALS."""
+"""Implicit ALS; its regularisation in units of the confidence, with which the best one grows."""

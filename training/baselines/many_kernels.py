@@ -20,7 +20,7 @@ from training.recipes.thaw import FIRST_WEIGHTS
 from training.recipes.trained import Job
 
 WEIGHTS = (0.0, 0.05, 0.1, 0.25, 0.5, 0.7, 1.0, 1.5, 2.0, 4.0)
-RIDGES = Axis((0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0), 1.0)
+RIDGES = Axis((0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 15.0, 50.0), 1.0)
 BANDWIDTHS = Axis((0.25, 0.5, 1.0, 2.0, 4.0), 1.0)
 """Of the kernels of all modalities that are not sparse."""
 POPULARITIES = Axis((0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5), 0.1)
