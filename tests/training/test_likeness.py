@@ -11,7 +11,7 @@ from model.encoders.spec import Kind
 from model.fold_in import FoldIn
 from model.mamex import Mamex
 from training.recipes.closed_form import place_lens
-from training.recipes.likeness import Beyond, add_likeness
+from training.recipes.likeness import find_likeness
 from training.recipes.teacher import Teacher, fit_teacher
 from training.recipes.view_kernels import ViewKernels
 
@@ -47,8 +47,8 @@ def kernels_of(content: FloatArray, landmarks: int) -> ViewKernels:
 
 def widen(likes: sp.csr_array, content: FloatArray, *, directions: int = 8, landmarks: int = ITEMS) -> Teacher:
     teacher = fit_teacher(likes, factors=FACTORS, damping=0.3, restore=0.0)
-    beyond = Beyond(directions, weight=1.0, smoothing=4.0)
-    return add_likeness(teacher, likes, kernels_of(content, landmarks), np.arange(len(content)), beyond)
+    kernels, rows = kernels_of(content, landmarks), np.arange(len(content))
+    return find_likeness(teacher, likes, kernels, rows, directions=directions, smoothing=4.0).beside(1.0)
 
 
 def separation(teacher: Teacher, likes: sp.csr_array) -> float:
@@ -136,9 +136,8 @@ def test_items_that_cannot_be_read_move_users_too(likes: sp.csr_array, content: 
     teacher = fit_teacher(likes, factors=FACTORS, damping=0.3, restore=0.0)
     readable = np.arange(0, ITEMS, 2)
 
-    wide = add_likeness(
-        teacher, likes, kernels_of(content[readable], len(readable)), readable, Beyond(8, weight=1.0, smoothing=4.0)
-    )
+    kernels = kernels_of(content[readable], len(readable))
+    wide = find_likeness(teacher, likes, kernels, readable, directions=8, smoothing=4.0).beside(1.0)
 
     assert np.abs(wide.projection[1::2, FACTORS:]).max() > 0
 
@@ -164,7 +163,8 @@ def test_what_few_users_have_beyond_the_factors_is_not_blown_up_for_the_rest() -
     likes = sp.csr_array(dense)
     teacher = fit_teacher(likes, factors=FACTORS, damping=0.3, restore=0.0, prior_weight=0.4)
 
-    wide = add_likeness(teacher, likes, ViewKernels(mixture, (named,), rows), rows, Beyond(8, weight=0.25, smoothing=4.0))
+    kernels = ViewKernels(mixture, (named,), rows)
+    wide = find_likeness(teacher, likes, kernels, rows, directions=8, smoothing=4.0).beside(0.25)
 
     assert np.abs(wide.items[:, FACTORS:]).max() < 10 * np.abs(wide.items[:, :FACTORS]).max()
     assert np.abs(wide.items[:, FACTORS:]).max() > 0

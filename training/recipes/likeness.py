@@ -28,51 +28,65 @@ _NOTHING = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Beyond:
-    """What is added to the teacher's factors."""
+class Likeness:
+    """Factors beyond the teacher's."""
 
-    directions: int
-    """How many; those that the likes do not fill are 0."""
-    weight: float
-    """How widely their scores are spread, beside those of the teacher's own factors."""
-    smoothing: float
-    """The ridge of the smoother."""
+    teacher: Teacher
+    likes: sp.csr_array
+    """(U, I)."""
+    items: FloatArray
+    """(I, directions); those that the likes do not fill are 0."""
+    step: FloatArray
+    """(F + directions, directions): from an item's factors to what a like of it adds."""
+
+    def beside(self, weight: float) -> Teacher:
+        """
+        The teacher with these factors, too.
+
+        Users do not depend on the weight, and of the items only these factors do, which grow with it.
+
+        Args:
+            weight: how widely users' scores by these factors are spread, beside those by the teacher's own.
+        """
+        return _join(self, weight)
 
 
-def add_likeness(teacher: Teacher, likes: sp.csr_array, kernels: ViewKernels, rows: NDArray[np.intp], beyond: Beyond) -> Teacher:
+def find_likeness(
+    teacher: Teacher, likes: sp.csr_array, kernels: ViewKernels, rows: NDArray[np.intp], *, directions: int, smoothing: float
+) -> Likeness:
     """
-    The teacher with more factors.
-
     Args:
         likes: (U, I).
         kernels: of the items that can be read.
         rows: (N,) of these among the I.
+        directions: how many factors.
+        smoothing: the ridge of the smoother.
     """
     own = teacher.users - teacher.prior
-    smoothed = np.zeros((likes.shape[1], beyond.directions), np.float32)
-    smoothed[rows] = _smooth(likes[:, rows], own, kernels, beyond)
+    smoothed = np.zeros((likes.shape[1], directions), np.float32)
+    smoothed[rows] = _smooth(likes[:, rows], own, kernels, directions, smoothing)
     outside = _even(smoothed - teacher.projection @ _regress(own, likes @ smoothed), likes, _size(likes @ smoothed).max())
-    items = np.asarray(likes.T @ (likes @ outside), np.float32) / likes.shape[0]
+    items = np.asarray(likes.T @ (likes @ outside) / likes.shape[0], np.float32)
     step = _fit_step(teacher, items, outside, np.asarray(likes.sum(axis=0), np.float32).ravel())
-    return _join(teacher, likes, items, step, beyond.weight)
+    return Likeness(teacher, likes, items, step)
 
 
-def _smooth(likes: sp.csr_array, own: FloatArray, kernels: ViewKernels, beyond: Beyond) -> FloatArray:
+def _smooth(likes: sp.csr_array, own: FloatArray, kernels: ViewKernels, directions: int, smoothing: float) -> FloatArray:
     """
     (N, directions): the leading eigenvectors of `S (R'R - P) S`, carried from the landmarks to all items by K (K + ridge)^-1.
 
     R are the likes of the landmarks, S their smoother, and P the part of R'R that a regression on the teacher's users explains.
     """
     known = add(kernels.whole(kernels.landmarks)).astype(np.float64)
-    ridged = known + beyond.smoothing * np.eye(len(known))
+    ridged = known + smoothing * np.eye(len(known))
     smoother = solve_positive(ridged.copy(), known)
     seen = sp.csr_array(likes[:, kernels.landmarks].astype(np.float64))
     inside = seen.T @ own
     left = (seen.T @ seen).toarray() - inside @ _regress(own, seen)
-    found = _strongest(smoother @ left @ smoother.T, beyond.directions)
+    found = _strongest(smoother @ left @ smoother.T, directions)
     spread = solve_positive(ridged, found).astype(np.float32)
     parts = [add(chunk) @ spread for _, chunk in kernels.chunks(np.arange(likes.shape[1]))]
-    return pad(np.concatenate(parts), beyond.directions)
+    return pad(np.concatenate(parts), directions)
 
 
 def _strongest(matrix: NDArray[np.float64], count: int) -> NDArray[np.float64]:
@@ -115,8 +129,9 @@ def _fit_step(teacher: Teacher, items: NDArray[np.floating], outside: FloatArray
     return np.asarray(np.linalg.solve(gram, weighed.T @ outside), np.float32)
 
 
-def _join(teacher: Teacher, likes: sp.csr_array, items: NDArray[np.floating], step: FloatArray, weight: float) -> Teacher:
+def _join(likeness: Likeness, weight: float) -> Teacher:
     """Users side by side, and items so large that their products with users are spread as wished: so items compare too."""
+    teacher, likes, items, step = likeness.teacher, likeness.likes, likeness.items, likeness.step
     form, own = teacher.closed_form, teacher.items.shape[1]
     anchors = np.column_stack([teacher.items + form["centre"], items])
     added = (anchors @ step) * np.exp(-form["rarity"] * teacher.popularity)[:, None]

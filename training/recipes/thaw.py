@@ -33,7 +33,7 @@ from training.recipes.audiences import Tellers
 from training.recipes.closed_form import ViewFit, place_lens, rows_with_any, take_vocabulary
 from training.recipes.episodes import Audience, Episode, FittedView, hold_out, leave_out
 from training.recipes.health import mixture_health
-from training.recipes.likeness import SMOOTHING, Beyond, add_likeness
+from training.recipes.likeness import SMOOTHING, find_likeness
 from training.recipes.ranking_fit import Learned, learn_ranking, write_gate, write_view
 from training.recipes.teacher import Teacher, fit_teacher
 from training.recipes.thaw_numbers import ThawNumbers
@@ -41,6 +41,7 @@ from training.recipes.thawing_fit import HeldOut, fit_thawing
 from training.recipes.trained import Job, Trained
 from training.recipes.view_kernels import ViewItems, ViewKernels, has_content
 from training.recipes.weigh_kernels import Choice, count_tries, weigh_kernels
+from training.recipes.weigh_likeness import FACTORS, weigh_likeness
 from training.threads import few_threads
 
 FIRST_WEIGHTS: Mapping[str, float] = MappingProxyType(
@@ -68,9 +69,7 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
     choices = _choose_kernels(job, placed, teacher, numbers)
     teacher = teacher.with_sums(choices[0].sums)
     kernels = [_weigh(items, choice) for items, choice in zip(placed, choices, strict=True)]
-    if numbers.beyond:
-        beyond = Beyond(numbers.beyond, numbers.likeness_weight, smoothing=SMOOTHING * choices[0].ridge)
-        teacher = add_likeness(teacher, job.warm.likes, kernels[0], placed[0].rows, beyond)
+    teacher, likeness_weight = _widen(job, placed[0], kernels[0], choices[0], teacher, numbers)
     targets = teacher.targets
     views = [
         FittedView(ViewFit(seen, targets[items.rows], choice.ridge), items)
@@ -94,6 +93,7 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
                 for view, choice in zip(mamex.config.views, choices, strict=True)
             },
             "chosen_sums": choices[0].sums,
+            "chosen_likeness_weight": likeness_weight,
             "popularity_weight": learned.popularity,
         },
         health=mixture_health(mamex, job.warm.features),
@@ -122,7 +122,8 @@ def design_network(job: Job, numbers: ThawNumbers) -> MamexConfig:
 def count_settings(job: Job, numbers: ThawNumbers) -> int:
     """How many settings training tries."""
     readings = _readings(job, _count_items(job, numbers))
-    return sum(count_tries(len(reads), numbers.passes, sums=not at) for at, (_, reads) in enumerate(readings))
+    weighed = sum(count_tries(len(reads), numbers.passes, sums=not at) for at, (_, reads) in enumerate(readings))
+    return weighed + (len(FACTORS) if numbers.beyond and numbers.passes else 0)
 
 
 def _readings(job: Job, counts: Sequence[int]) -> list[tuple[str, list[int]]]:
@@ -220,6 +221,21 @@ def _weigh(items: ViewItems, choice: Choice) -> ViewKernels:
     for lens, weight in zip(items.mixture.typed_lenses(), choice.weights, strict=True):
         lens.weight.fill_(weight)
     return ViewKernels(items.mixture, items.encodings, items.landmarks)
+
+
+def _widen(
+    job: Job, items: ViewItems, kernels: ViewKernels, choice: Choice, teacher: Teacher, numbers: ThawNumbers
+) -> tuple[Teacher, float]:
+    """The teacher with what lies beyond its factors, and how much that counts."""
+    if not numbers.beyond:
+        return teacher, 0.0
+    smoothing = SMOOTHING * choice.ridge
+    likeness = find_likeness(teacher, job.warm.likes, kernels, items.rows, directions=numbers.beyond, smoothing=smoothing)
+    weight = numbers.likeness_weight
+    if numbers.passes:
+        with job.reporter.step("weighing what lies beyond the factors", 1 + len(FACTORS)) as advance:
+            weight = weigh_likeness(job, items, kernels, choice.ridge, likeness, weight, advance)
+    return likeness.beside(weight), weight
 
 
 def _hold_out(job: Job, views: list[FittedView], numbers: ThawNumbers, random: np.random.Generator) -> list[Episode]:

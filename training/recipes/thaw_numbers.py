@@ -19,7 +19,7 @@ class ThawNumbers:
     likeness: float = 0.5
     """The share of an embedding's coordinates that tell what users like beyond the teacher's factors."""
     likeness_weight: float = 0.25
-    """How widely the scores of these are spread, beside those of the teacher's own."""
+    """How widely the scores of these are spread, beside those of the teacher's own, where `passes` begins."""
     damping: float = 0.3
     restore: float = 0.0
     prior_weight: float = 0.4
@@ -31,7 +31,7 @@ class ThawNumbers:
     ridge: float = 2.0
     """Of every view's regression, where `passes` begins."""
     passes: int = 3
-    """How often sums, ridges, and how much each modality counts in a view, are tried larger and smaller; 0 leaves them alone."""
+    """How often sums, ridges, and how much each modality counts in a view, are tried larger and smaller; 0 leaves all alone."""
     landmarks: int = 3072
     vocabulary: int = 32768
     parts: int = 3

@@ -25,11 +25,12 @@ from training.recipes.thaw_numbers import STEPS
 from training.recipes.trained import spread_judges
 from training.recipes.view_kernels import ViewItems, ViewKernels, make_folds
 
-_MARGIN = 0.1
+MARGIN = 0.1
 """NDCG@20 that a setting must be better by, times the root of the number of items: less is chance."""
 _USERS = 1500
 _FOLDS = 8
-_POPULARITY = 0.3
+POPULARITY = 0.3
+"""The weight of promised popularity while settings are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class LeaveOneOut:
 
     def __init__(self, items: ViewItems, teacher: Teacher, likes: sp.csr_array) -> None:
         rows = items.rows[items.landmarks]
-        self.margin = _MARGIN / np.sqrt(len(rows))
+        self.margin = MARGIN / np.sqrt(len(rows))
         self._kernels = ViewKernels(items.mixture, items.encodings, items.landmarks).whole(items.landmarks)
         self._targets = teacher.targets[rows]
         self._teacher = teacher
@@ -116,7 +117,7 @@ class LeaveOneOut:
         predicted = self._predict(choice)
         spread = np.atleast_2d(np.cov(predicted[:, :-1].T, bias=True)).astype(np.float32)
         found = [
-            rank_metrics(place_users(moved, _POPULARITY, spread), predicted[held], names, liked, cutoffs=(20,)).values["ndcg@20"]
+            rank_metrics(place_users(moved, POPULARITY, spread), predicted[held], names, liked, cutoffs=(20,)).values["ndcg@20"]
             for held, names, tastes, liked in self._folds
             for moved in [self._teacher.add_sums(tastes, choice.sums)]
         ]

@@ -69,7 +69,7 @@ def test_cold_only_compares_methods_with_intervals(command: Command, tmp_path: P
     rows = rows_of(out)
     assert status == 0
     assert [row["name"] for row in rows] == ["thaw", "mean profile", "random"]
-    assert [row["tried"] for row in rows] == [37 + 25 + 7, 108, 1]
+    assert [row["tried"] for row in rows] == [37 + 25 + 7 + 2, 108, 1]
     assert rows[0]["less_than_ours"] is None
     for row in rows:
         assert len(row["by_split"]) == 2

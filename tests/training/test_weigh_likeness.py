@@ -1,0 +1,76 @@
+"""What users like beyond the factors counts as much as the validation items say."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from model.features import Features
+from tests.training.baselines.test_closed_forms import make_job
+from training.dataset import ColdData
+from training.recipes import weigh_likeness
+from training.recipes.thaw import train_thaw
+from training.recipes.thaw_numbers import ThawNumbers
+from training.recipes.trained import Job
+
+KINDS, EACH, COLD_EACH, USERS = 30, 6, 2, 240
+FEW = ThawNumbers(width=8, likeness=0.5, passes=1, head_epochs=1, gate_epochs=1, parts=1)
+"""Three factors, and four coordinates beyond them."""
+
+
+def shop(groups: int) -> Job:
+    """Users like most items of two kinds, which content shows; kinds of a group are liked by the same users."""
+    random = np.random.default_rng(5)
+    wanted = np.zeros((USERS, KINDS), np.float32)
+    for user in range(USERS):
+        chosen = random.choice(groups, 2, replace=False)
+        wanted[user] = np.isin(np.arange(KINDS) % groups, chosen)
+    liked = [np.repeat(wanted, each, axis=1) * (random.random((USERS, KINDS * each)) < 0.7) for each in (EACH, COLD_EACH)]
+    shown = [
+        np.repeat(np.eye(KINDS), each, axis=0) + 0.1 * random.standard_normal((KINDS * each, KINDS)) for each in (EACH, COLD_EACH)
+    ]
+    features = Features((shown[1].astype(np.float32),), np.ones((KINDS * COLD_EACH, 1), np.bool_))
+    cold = ColdData([f"cold-{at}" for at in range(KINDS * COLD_EACH)], features, sp.csr_array(liked[1].astype(np.float32)))
+    return replace(make_job(shown[0], liked[0]), cold=cold)
+
+
+@pytest.mark.slow
+def test_tastes_that_few_factors_cannot_tell_apart_count_more() -> None:
+    """Thirty kinds that go together by chance, and three groups of kinds, which three factors tell."""
+    many, few = (train_thaw(shop(groups), FEW).numbers["chosen_likeness_weight"] for groups in (KINDS, 3))
+
+    assert many > FEW.likeness_weight
+    assert few == FEW.likeness_weight
+
+
+@pytest.mark.parametrize(
+    ("qualities", "chosen"),
+    [
+        ((0.40, 0.405, 0.40), 0.25),  # of 100 items chance brings .01
+        ((0.40, 0.415, 0.40), 0.5),
+        ((0.40, 0.415, 0.42), 0.5),  # .005 more than what was chosen
+        ((0.40, 0.395, 0.415), 1.0),
+        ((0.03, 0.0315, 0.03), 0.5),  # where a tenth is found, a tenth of it
+        ((0.03, 0.0305, 0.03), 0.25),
+        ((0.0, 0.0, 0.0), 0.25),
+    ],
+)
+def test_only_a_gain_beyond_chance_moves_the_weight(
+    monkeypatch: pytest.MonkeyPatch, qualities: tuple[float, ...], chosen: float
+) -> None:
+    job = shop(3)
+    job = replace(job, cold=replace(job.cold, item_ids=[str(at) for at in range(100)]))
+    monkeypatch.setattr(weigh_likeness, "_judge", lambda *_: iter(qualities))
+    nothing: Any = None
+
+    weight = weigh_likeness.weigh_likeness(job, nothing, nothing, 2.0, nothing, 0.25, lambda *_: None)
+
+    assert weight == chosen
+
+
+def test_it_stays_where_nothing_is_weighed() -> None:
+    trained = train_thaw(shop(KINDS), replace(FEW, passes=0))
+
+    assert trained.numbers["chosen_likeness_weight"] == FEW.likeness_weight
