@@ -13,6 +13,8 @@ from training.recipes.trained import Job
 
 IMAGE = Axis((0.0, 0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0), 0.25)
 """How much the picture counts beside the words."""
+FEW_IMAGES = Axis((0.0, 0.25, 0.5, 1.0), 0.25)
+"""The same where there is more to choose."""
 
 
 class Content:
@@ -36,9 +38,9 @@ class Content:
         return unit_rows((features.values[at] - self._centres[at]) * features.present[:, at : at + 1])
 
 
-def content_axes(job: Job) -> Mapping[str, Axis]:
+def content_axes(job: Job, image: Axis = IMAGE) -> Mapping[str, Axis]:
     """The picture's weight, where there is something beside it."""
-    return {"image": IMAGE} if len(job.specs) > 1 and "image" in job.specs else {}
+    return {"image": image} if len(job.specs) > 1 and "image" in job.specs else {}
 
 
 def read_content(job: Job, setting: Setting) -> Content:

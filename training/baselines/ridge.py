@@ -5,17 +5,17 @@ from functools import partial
 
 from model.content import FloatArray
 from model.features import Features
-from training.baselines.content import content_axes, read_content
+from training.baselines.content import FEW_IMAGES, content_axes, read_content
 from training.baselines.factors import DAMPED, IALS, SVD, Factoring
 from training.baselines.kernels import Kernel, gaussian_kernel, linear_kernel, smooth
 from training.baselines.method import Axis, Method, Setting, Space, remembering
 from training.ranking import Ranker, Scores, by_factors
 from training.recipes.trained import Job
 
-RIDGES = (0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 6.0, 10.0, 30.0, 100.0)
+RIDGES = (0.1, 0.3, 0.7, 1.5, 3.0, 6.0, 10.0, 30.0, 100.0)
 LINEAR = {"ridge": Axis(RIDGES, 3.0)}
-GAUSSIAN = {"bandwidth": Axis((0.25, 0.5, 1.0, 2.0, 4.0, 8.0), 1.0), "ridge": Axis(RIDGES, 0.7)}
-EITHER = {"bandwidth": Axis((0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0), 1.0), "ridge": Axis(RIDGES, 1.0)}
+GAUSSIAN = {"bandwidth": Axis((0.5, 1.0, 2.0), 1.0), "ridge": Axis((0.3, 0.7, 1.5), 0.7)}
+EITHER = {"bandwidth": Axis((0.0, 0.25, 0.5, 1.0, 2.0, 4.0), 1.0), "ridge": Axis(RIDGES, 1.5)}
 """A bandwidth of 0 is a linear kernel."""
 
 
@@ -32,14 +32,14 @@ def prepare_user_ridge(job: Job) -> Space:
 
         return rank
 
-    return Space(fit, {**content_axes(job), **EITHER})
+    return Space(fit, {**content_axes(job, FEW_IMAGES), **EITHER})
 
 
 def to_factors(name: str, kernel: Mapping[str, Axis], factoring: Factoring) -> Method:
     """One regression from content to the items' factors."""
 
     def prepare(job: Job) -> Space:
-        content = {**content_axes(job), **kernel}
+        content = {**content_axes(job, FEW_IMAGES), **kernel}
         factors_of = remembering(partial(factoring.fit, job.warm.likes), factoring.axes, kept=16)
         smoother_of = remembering(lambda setting: smooth(job, read_kernel(job, setting), setting["ridge"]), content)
 
