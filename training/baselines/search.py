@@ -12,7 +12,7 @@ from training.baselines.method import Setting, Space
 from training.ranking import Ranker
 
 TRIES = 108
-"""How many settings a method tries, if it has so many; `thaw` tries 106 where items have words, a picture and attributes."""
+"""How many settings a method tries, if it has so many: as many as `thaw` where items have words, a picture and attributes."""
 _REDRAWN = 2
 """Axes that differ where a search begins again beside the best setting."""
 _DRAWS = 200
