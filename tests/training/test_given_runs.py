@@ -17,7 +17,7 @@ from tests.training.given_folder import write_catalogue
 from training.__main__ import main
 from training.config import DataConfig, TrainConfig
 from training.progress import SilentReporter
-from training.protocols import new_users, thawing
+from training.protocols import new_users
 from training.train import train
 
 Command = Callable[..., tuple[int, str]]
@@ -135,11 +135,12 @@ def test_what_made_given_features_cannot_be_run() -> None:
 def test_every_protocol_measures_on_given_features(
     command: Command, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str
 ) -> None:
-    monkeypatch.setattr(thawing, "FEWEST", 4)
     monkeypatch.setattr(new_users, "COUNTS", (1, 2))
     out = tmp_path / "rows.json"
 
-    status, said = command("evaluate", f"--data={folder}", f"--protocol={protocol}", "--seeds=1", f"--json={out}")
+    status, said = command(
+        "evaluate", f"--data={folder}", f"--protocol={protocol}", "--seeds=1", "--min-likes=4", f"--json={out}"
+    )
 
     assert status == 0, said
     assert rows_of(out)
