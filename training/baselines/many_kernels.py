@@ -48,11 +48,13 @@ def _prepare_joint(job: Job, factoring: Factoring) -> Space:
 
     smoother_of = remembering(make, smoothed)
     factors_of = remembering(partial(factoring.fit, job.warm.likes), factoring.axes, kept=16)
+    items_of = remembering(
+        lambda setting: smoother_of(setting).predict(factors_of(setting).items), {**smoothed, **factoring.axes}
+    )
+    popular_of = remembering(lambda setting: smoother_of(setting).predict(_log_popularity(job)), smoothed)
 
     def fit(setting: Setting) -> Ranker:
-        smoother, factors = smoother_of(setting), factors_of(setting)
-        popular = smoother.predict(_log_popularity(job))
-        return with_popularity(factors, smoother.predict(factors.items), popular, setting["popularity"])
+        return with_popularity(factors_of(setting), items_of(setting), popular_of(setting), setting["popularity"])
 
     return Space(fit, {**smoothed, **factoring.axes, "popularity": POPULARITIES})
 

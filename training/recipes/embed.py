@@ -1,10 +1,12 @@
-"""Many items' embeddings at once, those of which a network can read nothing among them."""
+"""What a network makes of many items at once, those of which it can read nothing among them."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from model.content import FloatArray
+from model.experts import Mixture
 from model.features import Features
 from model.mamex import Mamex
 
@@ -29,3 +31,10 @@ def embed_all(mamex: Mamex, features: Features) -> FloatArray:
         embeddings[some] = mamex(*features.take(some).tensors(device)).embedding.cpu().numpy()
     mamex.train(training)
     return embeddings
+
+
+@torch.no_grad()
+def expert_outputs(mixture: Mixture, features: Features) -> Tensor:
+    """(C, K, D): what each expert of a view says of some items."""
+    chunks = (features.take(slice(start, start + _CHUNK)) for start in range(0, len(features), _CHUNK))
+    return torch.cat([mixture.expert_outputs(chunk.tensors()[0]) for chunk in chunks])

@@ -14,19 +14,17 @@ from torch import Tensor, nn
 from model.config import ViewConfig
 from model.content import FloatArray
 from model.experts import Mixture
-from model.features import Features
 from model.fold_in import place_users
 from model.mamex import Mamex
 from training.optimisation import BestWeights
 from training.progress import Step
 from training.recipes.closed_form import write_expert
+from training.recipes.embed import expert_outputs
 from training.recipes.episodes import Audience, Embed, Episode, FittedView, Scorer, learn
 from training.recipes.fusion import Fusion, Lacking, ViewOutputs, measure_weights, weigh_lacking
 from training.recipes.heads import Heads
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job
-
-_CHUNK = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +174,7 @@ def learn_ranking(
     fit = RankingFit(job, episodes, audience, numbers, random)
     for at, view in enumerate(views):
         write_view(mamex.mixture(at), view, None)
-    cold = [_expert_outputs(mamex, at, job.cold.features) for at in range(len(views))]
+    cold = [expert_outputs(mamex.mixture(at), job.cold.features) for at in range(len(views))]
     has_view = mamex.views_heard(*job.cold.features.tensors())
     found = [_view_stage(view, at, audience, cold[at], has_view[:, at], numbers) for at, view in enumerate(mamex.config.views)]
     heads, stages = [head for head, _ in found], [stage for _, stage in found]
@@ -280,13 +278,3 @@ def _gate_stage(fusion: Fusion, views: ViewOutputs, scorer: Scorer, numbers: Tha
         lambda: views.embed_cold(fusion),
         epochs,
     )
-
-
-@torch.no_grad()
-def _expert_outputs(mamex: Mamex, at: int, features: Features) -> Tensor:
-    """(C, K, D): what each expert of a view says of some items."""
-    parts = []
-    for start in range(0, len(features), _CHUNK):
-        tensors, _ = features.take(slice(start, start + _CHUNK)).tensors()
-        parts.append(mamex.mixture(at).expert_outputs(tensors))
-    return torch.cat(parts)

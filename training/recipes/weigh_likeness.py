@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 
 from model.content import FloatArray
-from model.features import Features
 from model.fold_in import place_users
 from training.progress import Step
 from training.recipes.closed_form import add, solve_positive, write_expert
+from training.recipes.embed import expert_outputs
 from training.recipes.likeness import Likeness
 from training.recipes.trained import Job
 from training.recipes.view_kernels import ViewItems, ViewKernels
@@ -22,7 +21,6 @@ own it is larger. (The warm items, each as the others predict it, cannot tell: t
 """
 _FOUND = 0.3
 """NDCG@20 from which on chance brings the whole margin; where less is found, it brings less in proportion."""
-_CHUNK = 512
 
 
 def weigh_likeness(
@@ -56,7 +54,7 @@ def _judge(
     """NDCG@20 of the closed form on the validation items by each weight."""
     whole = likeness.beside(1.0)
     _write(items, kernels, ridge, whole.targets)
-    predicted = _predict(items, job.cold.features)
+    predicted = expert_outputs(items.mixture, job.cold.features).sum(dim=1).numpy()
     own = whole.items.shape[1] - whole.beyond
     for weight in weights:
         scaled = predicted.copy()
@@ -71,11 +69,3 @@ def _write(items: ViewItems, kernels: ViewKernels, ridge: float, targets: FloatA
     solution = solve_positive(known, targets[items.rows[items.landmarks]].astype(np.float64))
     for expert, encoding in enumerate(items.encodings):
         write_expert(items.mixture, expert, encoding, items.landmarks, solution)
-
-
-@torch.no_grad()
-def _predict(items: ViewItems, features: Features) -> FloatArray:
-    """(C, D): what the first view's experts say of some items, added up."""
-    starts = range(0, len(features), _CHUNK)
-    tensors = (features.take(slice(start, start + _CHUNK)).tensors()[0] for start in starts)
-    return np.concatenate([items.mixture.expert_outputs(part).sum(dim=1).numpy() for part in tensors])
