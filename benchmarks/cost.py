@@ -10,7 +10,6 @@ empty feature cache; then measures a fresh service of that clone. `--image` adds
 import argparse
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ import time
 from pathlib import Path
 from random import Random
 
-from benchmarks.parity import serving
+from benchmarks.running import free_port, new_store, serving
 from service.client import Client
 from training.data.demo_pictures import PATTERNS, draw_pattern
 from training.machine import describe_machine
@@ -50,7 +49,7 @@ def _from_clone(root: Path, work: Path) -> list[tuple[str, str]]:
     subprocess.run(["git", "clone", "-q", str(Path(__file__).parent.parent), str(root)], check=True)
     environment = {**os.environ, "PIP_CACHE_DIR": str(work / "pip"), "THAW_CACHE_DIR": str(work / "features")}
     environment.pop("VIRTUAL_ENV", None)
-    port = f"PORT={_free_port()}"
+    port = f"PORT={free_port()}"
     subprocess.run(["make", "venv"], cwd=root, env=environment, check=True)
     installed = time.monotonic() - start
     subprocess.run(["make", "demo", port], cwd=root, env=environment, check=True)
@@ -73,21 +72,20 @@ def _from_clone(root: Path, work: Path) -> list[tuple[str, str]]:
 def _service(checkpoint: Path, work: Path) -> list[tuple[str, str]]:
     pictures = [draw_pattern(list(PATTERNS)[at % len(PATTERNS)], Random(at)) for at in range(ITEMS)]
     start = time.monotonic()
-    with serving(checkpoint, work) as url, Client(url) as client:
+    with serving(checkpoint, new_store(work)) as service, Client(service.url) as client:
         ready = time.monotonic() - start
-        pid = _listener(int(url.rpartition(":")[2]))
-        memory = _resident(pid)
+        memory = service.resident_bytes()
         before = time.monotonic()
         client.put_item("first", title="Sailboat mug", text="Rope and salt.", image=pictures[0])
         first_item = time.monotonic() - before
         before = time.monotonic()
         client.recommend("words-sailing-01")
         first_list = time.monotonic() - before
-        used = _cpu_seconds(pid)
+        used = service.cpu_seconds()
         for at, picture in enumerate(pictures):
             client.put_item(f"item-{at}", title=f"Mug {at}", text="A sailboat leaves the harbour at dawn.", image=picture)
-        used = _cpu_seconds(pid) - used
-        loaded = _resident(pid)
+        used = service.cpu_seconds() - used
+        loaded = service.resident_bytes()
     return [
         ("start of the service", f"{ready:.1f} s"),
         ("memory when idle", f"{memory / MEGABYTE:,.0f} MB"),
@@ -98,41 +96,8 @@ def _service(checkpoint: Path, work: Path) -> list[tuple[str, str]]:
     ]
 
 
-def _listener(port: int) -> int:
-    """The process that listens on a port of this machine."""
-    with socket.socket() as probe:
-        probe.connect(("127.0.0.1", port))
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if (
-                b"service.cli" in (folder / "cmdline").read_bytes()
-                and f"THAW_PORT={port}".encode() in (folder / "environ").read_bytes()
-            ):
-                return int(folder.name)
-        except OSError:
-            continue
-    sys.exit("the service's process was not found")
-
-
-def _resident(pid: int) -> int:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _parse() -> argparse.Namespace:

@@ -9,19 +9,15 @@ user that likes one of them, and compares. Exit status 1 if the two differ by mo
 
 import argparse
 import json
-import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.running import new_store, serving, thaw
 from service.client import CallFailed, Client
 from training.data.folder import DataFolder
 from training.data.plain import read_folder
@@ -36,15 +32,15 @@ def main() -> None:
         work.mkdir(parents=True, exist_ok=True)
         start = time.monotonic()
         checkpoint = work / "checkpoint"
-        _thaw("train", "--data", str(options.data), "--out", str(checkpoint), "--recipe", options.recipe, "--overwrite")
+        thaw("train", "--data", str(options.data), "--out", str(checkpoint), "--recipe", options.recipe, "--overwrite")
         trained = time.monotonic() - start
         result = work / "evaluation.json"
         common = ("--data", str(options.data), "--split", options.split, "--json", str(result))
-        _thaw("evaluate", "--checkpoint", str(checkpoint), *common)
+        thaw("evaluate", "--checkpoint", str(checkpoint), *common)
         offline = json.loads(result.read_text())
-        with serving(checkpoint, work) as url:
-            _thaw("ingest", str(options.data), "--url", url, "--split", options.split)
-            online, users = ndcg_over_http(url, read_folder(options.data), options.split)
+        with serving(checkpoint, new_store(work)) as service:
+            thaw("ingest", str(options.data), "--url", service.url, "--split", options.split)
+            online, users = ndcg_over_http(service.url, read_folder(options.data), options.split)
     print(f"offline NDCG@{K} {offline[f'ndcg@{K}']:.6f} over {offline['users']} users, {offline['items']} items")
     print(f"online  NDCG@{K} {online:.6f} over {users} users")
     print(f"trained in {trained:.0f} s, all in {time.monotonic() - start:.0f} s")
@@ -79,40 +75,6 @@ def ndcg(ranking: list[str], liked: set[str]) -> float:
     discounts = 1 / np.log2(np.arange(2, K + 2))
     gained = sum(discount for discount, item_id in zip(discounts, ranking, strict=False) if item_id in liked)
     return float(gained / discounts[: len(liked)].sum())
-
-
-@contextmanager
-def serving(checkpoint: Path, work: Path) -> Iterator[str]:
-    """A `thaw serve` over an empty store, on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    for old in work.glob("parity.sqlite*"):
-        old.unlink()
-    own = {"THAW_CHECKPOINT": checkpoint, "THAW_STORE_URL": f"sqlite:///{work / 'parity.sqlite'}", "THAW_PORT": port}
-    environment = {**os.environ, **{name: str(value) for name, value in own.items()}}
-    process = subprocess.Popen([sys.executable, "-m", "service.cli", "serve"], env=environment)
-    try:
-        _wait_ready(f"http://127.0.0.1:{port}", process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
-    while process.poll() is None:
-        try:
-            with Client(url) as client:
-                client.ready()
-            return
-        except CallFailed:
-            time.sleep(0.2)
-    sys.exit("the service did not start")
-
-
-def _thaw(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "service.cli", *arguments], check=True)
 
 
 def _parse() -> argparse.Namespace:
