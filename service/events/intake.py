@@ -32,7 +32,7 @@ class Events:
         Raises:
             Overloaded, Closing, StoreUnavailable: nothing was acknowledged.
         """
-        with self._metrics.stages.labels("events").time():
+        with self._metrics.stage("events").time():
             change = await asyncio.wrap_future(self._log.add(events))
         self._count(events, change)
         return change.statuses

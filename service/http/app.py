@@ -37,7 +37,9 @@ from service.settings import Settings
 SUMMARY = "Recommends items that nobody has touched yet, by what their pictures and words mean to each user."
 ITEM_ROUTERS = (item_batch.router, item_image.router, neighbours.router, items.router, item_changes.router)
 USER_ROUTERS = (recommend.router, events.router, users.router)
-ROUTERS = (*ITEM_ROUTERS, *USER_ROUTERS, admin.router, state.router, state.probes, state.metrics_router, page.router)
+OTHER_ROUTERS = (admin.router, state.router, state.probes, state.metrics_router, page.router)
+ROUTERS = (recommend.by_path, *ITEM_ROUTERS, *USER_ROUTERS, *OTHER_ROUTERS)
+"""In the order in which they are tried: what is asked most often comes first."""
 
 
 def create_app(service: Service, settings: Settings, keys: Keys) -> FastAPI:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from model.content import BoolArray, FloatArray
 
 _MOST_PRODUCTS = 2**23  # held at a time
-_STRIDE = 128
+_STRIDE, _STRIDES_A_PLACE = 128, 8
+"""Rows of a stride at most; of few rows so many strides for each place: then most of the k best lie in strides of their own."""
 _ROUNDING = 1e-5
 
 
@@ -86,8 +87,9 @@ def may_be_best(scores: FloatArray, k: int) -> NDArray[np.int64]:
     The k-th highest of the highest scores of strides of rows is reached by k rows at least: so a pass over the scores
     finds few rows, where a selection of the k best would move them all.
     """
-    whole = len(scores) // _STRIDE * _STRIDE
-    highest = scores[:whole].reshape(-1, _STRIDE).max(axis=1)  # (strides,)
+    stride = min(_STRIDE, max(1, len(scores) // (_STRIDES_A_PLACE * k)))
+    whole = len(scores) // stride * stride
+    highest = scores[:whole].reshape(-1, stride).max(axis=1)  # (strides,)
     if len(highest) <= k:
         return np.flatnonzero(scores > -np.inf)
     floor = np.partition(highest, len(highest) - k)[len(highest) - k]

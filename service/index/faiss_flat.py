@@ -21,7 +21,7 @@ from service.index.where import Where
 
 _SLACK = 16  # asked for beyond k, so that a tie at the k-th place is seen
 _AT_ONCE = 1000  # rows that go while nobody may search
-_MANY = 8  # queries that are worth a product of matrices
+_MANY = 4  # queries that are worth a product of matrices
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,13 +198,13 @@ class FlatIndex:
     def _best_together(self, queries: Sequence[Query], k: int, scope: _Scope) -> Iterator[list[Candidate]]:
         """The same for many queries by one product of matrices; what it leaves in question is scored as for one query."""
         vectors = np.stack([_widened(query) for query in queries])
+        barred = None if scope.allowed is None else np.flatnonzero(~scope.allowed)
         for vector, query, row_scores in zip(vectors, queries, self._block.all_products(vectors), strict=True):
-            excluded = self._rows.rows(query.exclude)
-            allowed = self._allowed(scope, excluded)
-            if allowed is not None:
-                row_scores[~allowed] = -np.inf
+            if barred is not None:
+                row_scores[barred] = -np.inf
+            row_scores[list(self._rows.rows(query.exclude))] = -np.inf
             rows = may_be_best(row_scores, k)
-            yield self._top(self._block.products(vector, rows), rows, k, excluded)
+            yield self._top(self._block.products(vector, rows), rows, k, ())
 
     def _allowed(self, scope: _Scope, excluded: Collection[int]) -> BoolArray | None:
         if not excluded:

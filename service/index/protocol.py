@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from model.content import FloatArray, Scalar
 from service.index.moments import Moments
@@ -40,8 +40,7 @@ class Query:
     """Item ids never to return; those that are not there are passed over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One search hit."""
 
     item_id: str

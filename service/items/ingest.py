@@ -76,7 +76,7 @@ class Ingestor:
             threads = self._drafters if content.image is None else self._decoders
 
             async def draft(space: Space, known: StoredItem | None) -> Draft:
-                with self._metrics.stages.labels("decode").time():
+                with self._metrics.stage("decode").time():
                     return await _run(threads, partial(draft_posted, space, new, content, known, self._max_pixels))
 
             return await self._write(new.item_id, condition, draft)
@@ -158,11 +158,11 @@ class Ingestor:
     async def _encode(self, draft: Draft) -> StoredItem:
         if draft.item.embedding is not None:
             return draft.item
-        with self._metrics.stages.labels("encode").time():
+        with self._metrics.stage("encode").time():
             return await asyncio.wrap_future(self._encoders.submit(draft))
 
     async def _commit(self, item: StoredItem, writing: Writing, received: float) -> Put:
-        with self._metrics.stages.labels("commit").time():
+        with self._metrics.stage("commit").time():
             change = await asyncio.wrap_future(self._store.put(item, writing))
         self._metrics.ingested.labels("warm" if self._space.anchors.is_warm(item.item_id) else "cold").inc()
         self._metrics.freshness.observe(time.perf_counter() - received)
@@ -183,7 +183,7 @@ class Ingestor:
             items = self._add_features(space, drafts)
         embeddings = embed_stored(space, items)
         self._metrics.batches.observe(len(items))
-        self._metrics.stages.labels("encode_batch").observe(time.perf_counter() - start)
+        self._metrics.stage("encode_batch").observe(time.perf_counter() - start)
         return [
             NothingPresent() if embedding is None and not draft.may_be_unplaced else replace(item, embedding=embedding)
             for draft, item, embedding in zip(drafts, items, embeddings, strict=True)

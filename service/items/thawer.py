@@ -42,5 +42,5 @@ class Thawer:
             if self._closing.is_set():
                 return
         end = time.monotonic()
-        self._metrics.stages.labels("thaw").observe(end - start)
+        self._metrics.stage("thaw").observe(end - start)
         self._metrics.thaw_lag.observe(end - since)

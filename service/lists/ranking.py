@@ -64,6 +64,10 @@ class Ranking:
     def __init__(self, index: Index, taste_width: int, defaults: Defaults) -> None:
         self._index, self._taste_width, self._defaults = index, taste_width, defaults
 
+    def count_items(self) -> int:
+        """How many items it ranks."""
+        return len(self._index)
+
     def rank(self, readers: Sequence[Reader], wish: Wish) -> list[list[Pick]]:
         """A list for each reader, by one search for all of them."""
         if not readers:

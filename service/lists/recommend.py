@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from service.errors import UnknownUser
 from service.lists.explain import Explainer
+from service.lists.gathering import Gathering
 from service.lists.ranking import Ranking, Reader
 from service.lists.recommendation_id import Origin, name_list
 from service.lists.wish import Pick, Recommendation, Wish
@@ -20,19 +21,24 @@ class Recommender:
     def __init__(self, users: Users, histories: Histories, ranking: Ranking, explainer: Explainer, metrics: Metrics) -> None:
         self._users, self._histories, self._ranking = users, histories, ranking
         self._explainer, self._metrics = explainer, metrics
+        self._gathering = Gathering(ranking.rank, ranking.count_items)
 
     async def recommend(self, user_id: str, wish: Wish) -> Recommendation:
         """
         Raises:
             UnknownUser: the user is unknown and no fallback was asked for.
         """
-        with self._metrics.stages.labels("user").time():
+        with self._metrics.stage("user").time():
             reader = await self._reader(user_id, wish)
-        return (await self._ranked([reader], wish))[0]
+        if wish.diversity > 0:  # takes long for one: none should wait for another
+            return (await self._ranked([reader], wish))[0]
+        with self._metrics.stage("search").time():
+            picks = await self._gathering.rank(reader, wish)
+        return await self._told(reader, picks)
 
     async def recommend_many(self, user_ids: Sequence[str], wish: Wish) -> list[Recommendation | UnknownUser]:
         """A list for each user by one search, in order; where a user is unknown, the error that says so."""
-        with self._metrics.stages.labels("user").time():
+        with self._metrics.stage("user").time():
             found = [await self._reader_or_error(user_id, wish) for user_id in user_ids]
         lists = iter(await self._ranked([reader for reader in found if isinstance(reader, Reader)], wish))
         return [next(lists) if isinstance(reader, Reader) else reader for reader in found]
@@ -44,7 +50,7 @@ class Recommender:
         Raises:
             EventError: a deed has an unknown type, or lacks its value.
         """
-        with self._metrics.stages.labels("user").time():
+        with self._metrics.stage("user").time():
             folded = await asyncio.to_thread(self._histories.fold, deeds)
         seen = [deed.item_id for deed in deeds]
         reader = Reader(folded.vector, Origin(folded.source, folded.space), seen, folded.liked if wish.explain else None)
@@ -62,16 +68,16 @@ class Recommender:
             return error
 
     async def _ranked(self, readers: Sequence[Reader], wish: Wish) -> list[Recommendation]:
-        with self._metrics.stages.labels("search").time():
+        with self._metrics.stage("search").time():
             lists = await asyncio.to_thread(self._ranking.rank, readers, wish)
-        if self._users.degraded:
-            self._metrics.degraded_answers.inc(len(readers))
-        return [await self._named(reader, picks) for reader, picks in zip(readers, lists, strict=True)]
+        return [await self._told(reader, picks) for reader, picks in zip(readers, lists, strict=True)]
 
-    async def _named(self, reader: Reader, picks: list[Pick]) -> Recommendation:
+    async def _told(self, reader: Reader, picks: list[Pick]) -> Recommendation:
+        if self._users.degraded:
+            self._metrics.degraded_answers.inc()
         explanations = None
         if reader.history is not None:
-            with self._metrics.stages.labels("explain").time():
+            with self._metrics.stage("explain").time():
                 ids = [pick.item_id for pick in picks]
                 explanations = await asyncio.to_thread(self._explainer.explain, ids, reader.history)
         return Recommendation(name_list(reader.origin), reader.origin.source, picks, self._users.degraded, explanations)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from service.index.where import Where
 from service.lists.explain import Explanation
@@ -39,8 +39,7 @@ class Wish:
         return None if since is None and self.attributes is NO_FILTER else self.attributes.to_where(since)
 
 
-@dataclass(frozen=True, slots=True)
-class Pick:
+class Pick(NamedTuple):
     """One of a list."""
 
     item_id: str

@@ -1,8 +1,11 @@
 """Logs as lines on standard error: JSON for machines, or columns for people."""
 
+import json
 import logging
 import sys
+from typing import Any
 
+import orjson
 import structlog
 from structlog.typing import Processor
 
@@ -36,4 +39,11 @@ def _endings(form: str) -> list[Processor]:
     if form == "console":
         plain = structlog.dev.plain_traceback  # the other kinds print local variables, texts of items among them
         return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_to_json)]
+
+
+def _to_json(line: object, **how: Any) -> str:
+    try:
+        return orjson.dumps(line, how["default"]).decode()
+    except TypeError:  # half of a surrogate pair, or a number of more than 64 bits: a line is written whatever it holds
+        return json.dumps(line, **how)

@@ -23,6 +23,7 @@ class Metrics:
         self.request = cache(self.requests.labels)
         """The histogram's child of (method, route, status); looked up anew each time it would cost more than observing."""
         self.stages = self._seconds("thaw_stage_seconds", "Time in one stage of an ingest or a recommendation.", "stage")
+        self.stage = cache(self.stages.labels)
         self.freshness = self._seconds("thaw_freshness_seconds", "Time from a posted item to its being searchable.")
         self.batches = self._histogram("thaw_encode_batch_items", "Items in a batch of the encoders.", _COUNTS)
         self.writes = self._histogram("thaw_store_batch_writes", "Writes that shared a commit.", _COUNTS)

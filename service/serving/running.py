@@ -180,7 +180,7 @@ def _measured(apply: Callable[[Sequence[Change]], None], metrics: Metrics) -> Ca
 
     def measured(changes: Sequence[Change]) -> None:
         metrics.writes.observe(len(changes))
-        with metrics.stages.labels("index").time():
+        with metrics.stage("index").time():
             apply(changes)
 
     return measured

@@ -1,6 +1,7 @@
 """Names and addresses of machines: which are this one, and which a web page of somebody else may have made up."""
 
 import ipaddress
+from functools import lru_cache
 
 
 def is_loopback(host: str) -> bool:
@@ -11,6 +12,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+@lru_cache(256)  # asked at every request, nearly always about the same few
 def is_made_up(header: str) -> bool:
     """
     Whether a request's `Host` may be a name that somebody's DNS points here.

@@ -12,6 +12,7 @@ from service.http.edge.keys import Right
 from service.http.edge.problems import problem_body
 from service.http.routes.access import require
 from service.http.routes.answers import json_response
+from service.http.routes.direct import DirectRoute
 from service.http.routes.filters import parse_filter
 from service.http.routes.paths import require_id
 from service.http.routes.queries import query_parameters, read_query
@@ -24,9 +25,10 @@ from service.serving.running import Service
 from service.thawing.standing import state_of
 
 router = APIRouter(route_class=SmallBodyRoute, tags=["recommend"], dependencies=[Depends(require(Right.READ))])
+by_path = APIRouter(route_class=DirectRoute, tags=["recommend"], dependencies=[Depends(require(Right.READ))])
 
 
-@router.get(
+@by_path.get(
     "/recommend/{user_id:path}",
     responses=documented(RecommendAnswer, 200, 404, 422, 503),
     openapi_extra={"parameters": query_parameters(RecommendQuery)},

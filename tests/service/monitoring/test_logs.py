@@ -66,7 +66,7 @@ async def test_no_key_no_words_and_no_vector_are_logged(service: ClientMaker, ca
         await client.get("/recommend/words-sailing-01?k=3", headers={"X-API-Key": KEY + "-wrong"})
 
     text = capsys.readouterr().err
-    assert text.count('"event": "request"') == 4
+    assert [json.loads(line)["event"] for line in text.splitlines()].count("request") == 4
     assert "secret title" not in text
     assert KEY not in text
     assert "words-sailing" not in text
@@ -86,6 +86,15 @@ async def test_an_unforeseen_error_is_logged_with_the_id_that_the_client_gets(
     assert answer.headers["x-request-id"] == by_event["unforeseen error"]["request_id"] == by_event["request"]["request_id"]
     assert "ZeroDivisionError" in by_event["unforeseen error"]["exception"]
     assert "ZeroDivisionError" not in answer.text
+
+
+@pytest.mark.parametrize("odd", ["\ud800", 2**70, {1: "one"}, object()])
+def test_a_line_is_written_whatever_it_holds(odd: object, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info")
+    structlog.get_logger("test").info("odd", value=odd)
+    (line,) = lines(capsys)
+    assert line["event"] == "odd"
+    assert line["value"]
 
 
 def test_what_libraries_say_has_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
