@@ -1,9 +1,10 @@
 """Post a plain data folder to a running service."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from rich.console import Console
 from rich.progress import Progress, track
@@ -15,6 +16,10 @@ from model.plain.pictures import PictureCache, default_cache
 from service.client import CallFailed, Client, item_body
 from service.errors import InvalidField
 
+_AT_ONCE, _MOST_PICTURES = 16, 4_000_000
+"""Items of one call, and characters of their pictures in it."""
+_PATIENCE = 120.0
+"""Seconds without an answer to any item of the calls that are under way."""
 _TOO_LARGE = 413
 _STOPPING = (0, 401, 403)
 """What one item is answered with that every other will be, too: no service, no key, too low a right."""
@@ -27,6 +32,11 @@ class _Taken:
     created: bool
     without: str = ""
     """Why it was taken without its picture; blank where it has it, or the table names none."""
+
+
+_Refusal: TypeAlias = CallFailed | InvalidField | OSError
+_Answer: TypeAlias = tuple[str, _Taken | _Refusal]
+"""An item's id, and what became of it."""
 
 
 @dataclass(slots=True)
@@ -58,11 +68,11 @@ def ingest_folder(folder: Path, *, url: str, split: str | None, workers: int) ->
     items = [item for item in read_items(folder, bad) if split in (None, item.split)]
     if not items:
         raise DataError(f"{folder} holds no item" + (f" of the split {split!r}" if split else ""))
-    with Client(url) as client, ThreadPoolExecutor(workers) as pool:
+    with Client(url, timeout_seconds=_PATIENCE) as client, ThreadPoolExecutor(workers) as pool:
         client.ready()
         items = _fetch_pictures(items, bad)
         outcome = _begin(bad)
-        done = _run(pool, client, items, 4 * workers)
+        done = _run(pool, client, items, 2 * workers)
         for item_id, answer in track(done, "ingesting", total=len(items), console=Console(stderr=True)):
             _note(outcome, item_id, answer)
     return outcome
@@ -88,46 +98,81 @@ def _fetch_pictures(items: list[CatalogueItem], bad: BadRows) -> list[CatalogueI
     return pictures.place(items, failed, bad)
 
 
-def _run(
-    pool: ThreadPoolExecutor, client: Client, items: list[CatalogueItem], ahead: int
-) -> Iterator[tuple[str, "Future[_Taken]"]]:
-    """Items as they are done; no more than `ahead` pictures are in memory at once."""
-    pending: dict[Future[_Taken], str] = {}
-    for item in items:
-        pending[pool.submit(_post, client, item)] = item.item_id
+def _run(pool: ThreadPoolExecutor, client: Client, items: list[CatalogueItem], ahead: int) -> Iterator[_Answer]:
+    """Answers as they come; no more than `ahead` calls are under way or wait, and of these the pictures of few are in memory."""
+    pending: set[Future[list[_Answer]]] = set()
+    for first in range(0, len(items), _AT_ONCE):
+        pending.add(pool.submit(_post_all, client, items[first : first + _AT_ONCE]))
         if len(pending) >= ahead:
             yield from _finished(pending)
     while pending:
         yield from _finished(pending)
 
 
-def _finished(pending: dict["Future[_Taken]", str]) -> Iterator[tuple[str, "Future[_Taken]"]]:
+def _finished(pending: set["Future[list[_Answer]]"]) -> Iterator[_Answer]:
     for future in wait(pending, return_when=FIRST_COMPLETED).done:
-        yield pending.pop(future), future
+        pending.remove(future)
+        yield from future.result()
 
 
-def _post(client: Client, item: CatalogueItem) -> _Taken:
-    """An item as its row says; without its picture, where that is what is wrong with it and anything else is left."""
+def _post_all(client: Client, items: Sequence[CatalogueItem]) -> list[_Answer]:
+    """As their rows say, many in a call: the encoders of the service take many at a time, and many share a commit."""
+    answers: dict[str, _Taken | _Refusal] = {}
+    bodies: dict[str, dict[str, Any]] = {}
+    size = 0
+    for item in items:
+        try:
+            body = _body(item)
+        except (OSError, InvalidField) as error:
+            answers[item.item_id] = error
+            continue
+        size += len(body.get("image_base64", ""))
+        if bodies and size > _MOST_PICTURES:
+            answers |= _put_all(client, bodies)
+            bodies, size = {}, len(body.get("image_base64", ""))
+        bodies[item.item_id] = body
+    answers |= _put_all(client, bodies)
+    return [(item.item_id, _or_without_picture(client, item, answers[item.item_id])) for item in items]
+
+
+def _put_all(client: Client, bodies: Mapping[str, dict[str, Any]]) -> dict[str, _Taken | _Refusal]:
+    """What became of each; a call that is too large is made again for each by itself."""
     try:
-        return _put(client, item)
-    except (OSError, CallFailed) as error:
-        if not _is_of_picture(item, error):
-            raise
-        reason = f"the picture cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
-    try:
-        return replace(_put(client, replace(item, image=None)), without=reason)
+        results = client.put_items(list(bodies.values())) if bodies else []
     except CallFailed as error:
-        raise CallFailed(error.status, f"{reason}; and without it, {error}", error.field) from error
+        if error.status != _TOO_LARGE or len(bodies) == 1:
+            return dict.fromkeys(bodies, error)
+        return {item_id: _put_all(client, {item_id: body})[item_id] for item_id, body in bodies.items()}
+    return {item_id: _read_result(result) for item_id, result in zip(bodies, results, strict=True)}
 
 
-def _put(client: Client, item: CatalogueItem) -> _Taken:
+def _read_result(result: Mapping[str, Any]) -> _Taken | CallFailed:
+    if "problem" in result:
+        return CallFailed(result["status"], result["problem"]["detail"], result["problem"].get("field"))
+    return _Taken(created=result["status"] == 201)
+
+
+def _or_without_picture(client: Client, item: CatalogueItem, answer: _Taken | _Refusal) -> _Taken | _Refusal:
+    """The answer; where the picture is what is wrong and anything else is left, that of the item without it."""
+    if not _is_of_picture(item, answer):
+        return answer
+    reason = f"the picture cannot be read: {answer.strerror}" if isinstance(answer, OSError) else str(answer)
+    left = _put_all(client, {item.item_id: _body(replace(item, image=None))})[item.item_id]
+    if isinstance(left, CallFailed):
+        return CallFailed(left.status, f"{reason}; and without it, {left}", left.field)
+    return replace(left, without=reason) if isinstance(left, _Taken) else left
+
+
+def _body(item: CatalogueItem) -> dict[str, Any]:
+    """
+    Raises:
+        OSError: the picture cannot be read.
+        InvalidField: its row says of `hidden` what is neither true nor false.
+    """
     hidden, content = _read_hidden(item), item.content()
     words = {"title": content.title, "text": content.text}
     body = item_body(item.item_id, **words, image=content.image, attributes=content.attributes, hidden=hidden)
-    result = client.put_items([{**body, **item.dates}])[0]
-    if "problem" in result:
-        raise CallFailed(result["status"], result["problem"]["detail"], result["problem"].get("field"))
-    return _Taken(created=result["status"] == 201)
+    return {**body, **item.dates}
 
 
 def _read_hidden(item: CatalogueItem) -> bool | None:
@@ -138,24 +183,22 @@ def _read_hidden(item: CatalogueItem) -> bool | None:
     return hidden
 
 
-def _is_of_picture(item: CatalogueItem, error: OSError | CallFailed) -> bool:
+def _is_of_picture(item: CatalogueItem, answer: _Taken | _Refusal) -> bool:
     """Whether the item may be taken without its picture."""
-    if isinstance(error, OSError):
+    if isinstance(answer, OSError):
         return True
-    return item.image is not None and (error.field == "image" or error.status == _TOO_LARGE)
+    return item.image is not None and isinstance(answer, CallFailed) and (answer.field == "image" or answer.status == _TOO_LARGE)
 
 
-def _note(outcome: Outcome, item_id: str, answer: "Future[_Taken]") -> None:
-    try:
-        taken = answer.result()
-    except (CallFailed, InvalidField) as error:
-        if isinstance(error, CallFailed) and error.status in _STOPPING:
-            raise
+def _note(outcome: Outcome, item_id: str, answer: _Taken | _Refusal) -> None:
+    if isinstance(answer, CallFailed) and answer.status in _STOPPING:
+        raise answer
+    if not isinstance(answer, _Taken):
         outcome.refused += 1
-        outcome.reasons.append((item_id, str(error)))
+        outcome.reasons.append((item_id, str(answer)))
         return
-    outcome.created += taken.created
-    outcome.replaced += not taken.created
-    if taken.without:
+    outcome.created += answer.created
+    outcome.replaced += not answer.created
+    if answer.without:
         outcome.incomplete += 1
-        outcome.reasons.append((item_id, f"{taken.without}; taken without it"))
+        outcome.reasons.append((item_id, f"{answer.without}; taken without it"))

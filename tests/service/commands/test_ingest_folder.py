@@ -27,11 +27,11 @@ class FakeService:
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         """One call's answer."""
-        body: Any = json.loads(request.content) if request.content else None
-        self.calls.append((request.method, request.url.path, body))
+        bodies: list[Any] = [json.loads(line) for line in request.content.splitlines()]
+        self.calls.append((request.method, request.url.path, bodies))
         if request.url.path == "/health/ready":
             return httpx.Response(200, json={"status": "ready"})
-        return self.refusal or httpx.Response(200, json=self._take(body))
+        return self.refusal or httpx.Response(200, text="\n".join(json.dumps(self._take(body)) for body in bodies))
 
     def _take(self, body: dict[str, Any]) -> dict[str, Any]:
         if body.get("image_base64") not in (None, base64.b64encode(b"fine").decode()):
@@ -116,7 +116,7 @@ def test_dates_and_hidden_are_the_items_own_and_no_attributes(fake: FakeService,
         "none": {},
     }
     assert not any(body["attributes"] for body in posted.values())
-    assert (first.created, calls) == (3, [("GET", "/health/ready"), *[("POST", "/items/batch")] * 3])
+    assert (first.created, calls) == (3, [("GET", "/health/ready"), ("POST", "/items/batch")])
     assert {name: body["hidden"] for name, body in posted.items() if "hidden" in body} == {"day": True}
     assert {name: fake.items[name]["hidden"] for name in ("day", "new")} == {"day": False, "new": False}
 
@@ -157,3 +157,34 @@ def test_without_the_right_key_it_stops_at_the_first_item(
     assert capsys.readouterr().err.splitlines()[-1] == (
         "error: this call needs an API key; `thaw` sends the key that THAW_API_KEY holds"
     )
+
+
+def test_many_items_share_a_call_and_each_is_answered_for_itself(fake: FakeService, ingest: Callable[..., Outcome]) -> None:
+    titles = ["Mug"] * 7 + [""] + ["Cup"] * 31  # one without anything to read
+    outcome = ingest(*({"item_id": f"item-{at}", "title": title, "kind": "good"} for at, title in enumerate(titles)))
+
+    assert (outcome.created, [item_id for item_id, _ in outcome.reasons]) == (38, ["item-7"])
+    assert [len(bodies) for _, path, bodies in fake.calls if path == "/items/batch"] == [16, 16, 7]
+
+
+def test_a_call_that_is_too_large_is_made_again_for_each_item(
+    fake: FakeService, ingest: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large, answer = httpx.Response(413, json={"detail": "the body is over the limit"}), FakeService.answer
+    monkeypatch.setattr(
+        FakeService, "answer", lambda self, request: large if request.content.count(b"\n") else answer(self, request)
+    )
+
+    outcome = ingest(*({"item_id": f"item-{at}", "title": "Mug"} for at in range(3)))
+
+    assert (outcome.created, outcome.reasons, len(fake.items)) == (3, [], 3)
+
+
+def test_large_pictures_do_not_share_a_call(
+    fake: FakeService, ingest: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.commands.ingest_folder._MOST_PICTURES", 10)  # characters: `fine` has 8
+    outcome = ingest(*({"item_id": f"item-{at}", "title": "Mug", "image": "fine.jpg"} for at in range(3)))
+
+    assert outcome.created == 3
+    assert [len(bodies) for _, path, bodies in fake.calls if path == "/items/batch"] == [1, 1, 1]
