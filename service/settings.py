@@ -47,7 +47,10 @@ class Settings(BaseSettings):
     encode_waiting: int = Field(256, ge=1, description="Items that may wait for the encoders; beyond it 429.")
     store_waiting: int = Field(4096, ge=1, description="Writes that may wait for the store; beyond it 429.")
     torch_threads: int = Field(
-        1, ge=1, description="Threads of each of the two encoder lanes, pictures and words; more helps only on an idle machine."
+        1,
+        ge=1,
+        description="Threads of each encoder lane, pictures and words, and of products of matrices; more helps only while "
+        "nothing else is asked.",
     )
     device: str = Field("cpu", pattern="^(cpu|cuda)$", description="Where encoders run: `cpu` or `cuda`.")
     encoder_places: dict[str, str] = Field(

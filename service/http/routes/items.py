@@ -17,6 +17,8 @@ from service.http.routes.paths import require_id
 from service.http.routes.queries import query_parameters, read_query
 from service.http.routes.wiring import ServiceDep, documented
 from service.http.schemas.items import MAX_PICTURES, ItemAnswer, ItemBody, ItemsAnswer, PageQuery
+from service.serving.running import Service
+from service.store.records import StoredItem
 from service.thawing.standing import progress_of
 
 router = APIRouter(tags=["items"], dependencies=[Depends(require(Right.READ, to_change=Right.WRITE))])
@@ -65,16 +67,11 @@ async def post_item(request: Request, service: ServiceDep) -> Response:
 
 @router.get("/items", responses=documented(ItemsAnswer, 200, 422, 503), openapi_extra={"parameters": query_parameters(PageQuery)})
 async def list_items(request: Request, service: ServiceDep) -> Response:
-    """The catalogue in the order of item ids, a page at a time."""
+    """The catalogue in the order of item ids, a page at a time; or the items that are named."""
     query = read_query(PageQuery, request)
-    after = _read_cursor(query.cursor)
-    page = service.store.page
-    items = await asyncio.to_thread(page, after=after, limit=query.limit + 1, space=service.space.version)
-    more = len(items) > query.limit
-    shown = items[: query.limit]
-    cursor = base64.urlsafe_b64encode(shown[-1].item_id.encode()).decode() if more else None
-    progress = await progress_of(service.ledger, [item.item_id for item in shown])
-    answers = [to_answer(service.space, item, progress.get(item.item_id)) for item in shown]
+    items, cursor = await asyncio.to_thread(_read_items, service, query)
+    progress = await progress_of(service.ledger, [item.item_id for item in items])
+    answers = [to_answer(service.space, item, progress.get(item.item_id)) for item in items]
     return json_response({"items": answers, "next_cursor": cursor})
 
 
@@ -89,6 +86,17 @@ async def get_item(item_id: str, request: Request, service: ServiceDep) -> Respo
     if item is None:
         raise UnknownItem(item_id)
     return await item_response(service, item, request)
+
+
+def _read_items(service: Service, query: PageQuery) -> tuple[list[StoredItem], str | None]:
+    """What a query asks for, and where the next page begins."""
+    space = service.space.version
+    if query.item_id:
+        return service.store.some(list(dict.fromkeys(query.item_id)), space), None
+    items = service.store.page(after=_read_cursor(query.cursor), limit=query.limit + 1, space=space)
+    shown = items[: query.limit]
+    more = len(items) > query.limit
+    return shown, base64.urlsafe_b64encode(shown[-1].item_id.encode()).decode() if more else None
 
 
 def _read_cursor(cursor: str | None) -> str | None:

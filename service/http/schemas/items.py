@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from service.fields import Attributes, Base64File, Body, Id, Moment, Words, at_most
 
 MAX_PICTURES = 8
+MAX_NAMED = 500
+"""Items that one call may ask for by their ids: as many as a list may have."""
 
 
 class ItemBody(Body):
@@ -56,6 +58,13 @@ class ItemBody(Body):
 class PageQuery(Body):
     """Which part of the catalogue."""
 
+    item_id: Annotated[tuple[Id, ...], at_most(MAX_NAMED)] = Field(
+        (),
+        max_length=MAX_NAMED,
+        description=f"These items alone, in this order, at most {MAX_NAMED}, as one parameter each; those that are not there are "
+        "left out. Neither `limit` nor `cursor` is read beside it.",
+        examples=[["mug-17", "mug-18"]],
+    )
     limit: int = Field(100, ge=1, le=1000, description="How many items at most.")
     cursor: str | None = Field(None, max_length=1000, description="`next_cursor` of the page before.")
 

@@ -148,6 +148,19 @@ def test_the_client_posts_many_items_in_one_call(client: Client) -> None:
     assert len(listed(client)) == 40
 
 
+def test_the_client_gets_items_by_their_ids_however_many(client: Client) -> None:
+    client.put_items([{"item_id": f"item-{at}", "title": f"Mug {at}"} for at in (3, 1, 190)])
+
+    found = client.get_items([f"item-{at}" for at in range(200)])
+
+    assert {item_id: item["title"] for item_id, item in found.items()} == {
+        "item-1": "Mug 1",
+        "item-3": "Mug 3",
+        "item-190": "Mug 190",
+    }
+    assert client.get_items([]) == {}
+
+
 def test_the_client_posts_an_item_hidden_and_leaves_it_so(client: Client) -> None:
     posted = client.put_item("a", title="Sailboat mug", hidden=True)
     again = client.put_item("a", title="Anchor mug")

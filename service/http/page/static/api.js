@@ -32,7 +32,8 @@ export function keepKey(key) {
 /** Where a path template leads, from wherever this page is served. */
 export function address(template, path = {}, query = {}) {
   const filled = template.slice(1).replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(path[name]));
-  const asked = new URLSearchParams(query).toString();
+  const pairs = Object.entries(query).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
+  const asked = new URLSearchParams(pairs).toString();
   return new URL(asked ? `${filled}?${asked}` : filled, document.baseURI).href;
 }
 

@@ -14,6 +14,11 @@ export async function getItem(id) {
   return keepItem(await call("GET", "/items/{item_id}", { path: { item_id: id } }));
 }
 
+/** Asks for some items by one call. */
+export async function getItems(ids) {
+  if (ids.length > 0) (await call("GET", "/items", { query: { item_id: ids } })).items.forEach(keepItem);
+}
+
 export function keepItem(item) {
   known.set(item.item_id, item);
   return item;

@@ -4,7 +4,7 @@ import { call } from "./api.js";
 import { newEventId, react } from "./deeds.js";
 import { bar, button, complain, complaintLine, doing, el, fill, find, sentence } from "./dom.js";
 import { gateLine } from "./fusion.js";
-import { getItem, lastTold, picture, stateChip, thawBar } from "./items.js";
+import { getItems, lastTold, picture, stateChip, thawBar } from "./items.js";
 import { changeState, wishOf } from "./state.js";
 import { remember, tasteOf } from "./users.js";
 import { counted, deedName, nameOf, sourceSentence } from "./words.js";
@@ -62,9 +62,10 @@ function render(user, list) {
   remember(user);
   order = list.items.map((hit) => hit.item_id);
   const most = Math.max(3, ...list.items.map((hit) => hit.relevance));
+  const told = getItems(list.items.filter(isStale).map((hit) => hit.item_id));
   fill(
     find("hits"),
-    list.items.map((hit, at) => card(user, list, hit, at, most)),
+    list.items.map((hit, at) => card(user, list, hit, at, most, told)),
   );
   find("legend").hidden = list.items.length === 0;
   find("list-status").textContent = statusOf(user, list);
@@ -77,16 +78,20 @@ function statusOf(user, list) {
   return `${counted(list.items.length, "item")}${sourceSentence(user, list.source)}${tasteOf(user)}${slow}`;
 }
 
-function card(user, list, hit, at, most) {
+/** A hit as far as its item is known, and again when `told`, where it was asked for. */
+function card(user, list, hit, at, most, told) {
   const made = el("li", { class: "hit" });
-  const draw = (item) => fill(made, face(hit, item, at), figures(hit, item, most), why(hit), deeds(user, list, hit));
-  draw(lastTold(hit.item_id));
+  const draw = () => {
+    const item = lastTold(hit.item_id);
+    fill(made, face(hit, item, at), figures(hit, item, most), why(hit), deeds(user, list, hit));
+  };
+  draw();
   const refuse = (problem) => made.append(el("p", { class: "error" }, sentence(problem.message)));
-  if (isStale(lastTold(hit.item_id), hit)) getItem(hit.item_id).then(draw, refuse);
+  if (isStale(hit)) told.then(draw, refuse);
   return made;
 }
 
-const isStale = (item, hit) => item?.state !== hit.state || item.state === "thawing";
+const isStale = ({ item_id, state }) => lastTold(item_id)?.state !== state || state === "thawing";
 
 function face(hit, item, at) {
   const title = item ? nameOf(item) : hit.item_id;
