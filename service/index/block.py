@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from model.content import BoolArray, FloatArray
 
 _MOST_PRODUCTS = 2**23  # held at a time
-_STRIDE, _STRIDES_A_PLACE = 128, 8
-"""Rows of a stride at most; of few rows so many strides for each place: then most of the k best lie in strides of their own."""
+_CLASS, _CLASSES_A_PLACE = 128, 8
+"""Rows of a class at most; of few rows so many classes for each place: then most of the k best lie in classes of their own."""
 _ROUNDING = 1e-5
+_LOWEST = np.finfo(np.float32).min
+"""Above what stands for a row that may not be returned."""
 
 
 class Block:
@@ -84,14 +86,18 @@ def may_be_best(scores: FloatArray, k: int) -> NDArray[np.int64]:
     """
     Rows among which the k best are for certain, ties at the k-th place and what rounding may have lowered included.
 
-    The k-th highest of the highest scores of strides of rows is reached by k rows at least: so a pass over the scores
-    finds few rows, where a selection of the k best would move them all.
+    The rows are dealt out to classes in turn. The k-th highest of the classes' highest scores is reached by k rows at least: so
+    a pass over the scores finds the few classes that have any, where a selection of the k best would move all rows.
     """
-    stride = min(_STRIDE, max(1, len(scores) // (_STRIDES_A_PLACE * k)))
-    whole = len(scores) // stride * stride
-    highest = scores[:whole].reshape(-1, stride).max(axis=1)  # (strides,)
+    size = min(_CLASS, max(1, len(scores) // (_CLASSES_A_PLACE * k)))
+    whole = len(scores) // size * size
+    classes = scores[:whole].reshape(size, -1)  # (size, C): numpy compares whole rows of it at a time
+    highest = classes.max(axis=0)
     if len(highest) <= k:
         return np.flatnonzero(scores > -np.inf)
-    floor = np.partition(highest, len(highest) - k)[len(highest) - k]
-    slack = _ROUNDING * max(1.0, float(np.abs(highest[highest > -np.inf]).max(initial=0.0)))
-    return np.flatnonzero((scores >= floor - slack) & (scores > -np.inf))
+    least = np.partition(highest, len(highest) - k)[len(highest) - k]
+    least -= _ROUNDING * max(1.0, float(np.abs(highest[highest > -np.inf]).max(initial=0.0)))
+    least = max(least, _LOWEST)
+    reached = np.flatnonzero(highest >= least)
+    at, of = np.nonzero(classes[:, reached] >= least)
+    return np.concatenate([at * len(highest) + reached[of], whole + np.flatnonzero(scores[whole:] >= least)])
