@@ -57,7 +57,7 @@ def ingest(
     folder: Annotated[Path, typer.Argument(help="A plain data folder; only its items table and pictures are read.")],
     url: Url = "http://127.0.0.1:8000",
     split: Annotated[str | None, typer.Option(help="Only the items of this split.")] = None,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Items under way at once.")] = 8,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Calls under way at once, of eight items each.")] = 8,
     sync: Annotated[
         bool, typer.Option("--sync", help="Also hide items that the folder lacks; show them when they are back.")
     ] = False,
@@ -167,6 +167,12 @@ def train(context: typer.Context) -> None:
 def evaluate(context: typer.Context) -> None:
     """Rank a plain folder's items with a checkpoint, or compare methods by a protocol (see `thaw evaluate --help`)."""
     _hand_over("evaluate", context.args)
+
+
+@app.command("try", **_OFFLINE)  # type: ignore[arg-type]
+def try_it(context: typer.Context) -> None:
+    """Say whether Thaw is worth it on a plain data folder (see `thaw try --help`)."""
+    _hand_over("try", context.args)
 
 
 def _hand_over(command: str, arguments: list[str]) -> None:

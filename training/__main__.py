@@ -17,11 +17,13 @@ from training.errors import BadConfig
 from training.evaluate import EvaluateConfig, evaluate
 from training.progress import ConsoleReporter
 from training.protocols.methods import METHODS
-from training.protocols.run import PROTOCOLS, ProtocolConfig, print_rows, run_protocol, write_rows
+from training.protocols.run import PROTOCOLS, ProtocolConfig, draw_trials, measure, print_rows, run_protocol, write_rows
 from training.protocols.thawing import MIN_LIKES
 from training.protocols.trial import Cut
 from training.report import print_metrics, print_summary
 from training.train import train
+from training.verdict import METHODS as METHODS_TRIED
+from training.verdict import Size, tell
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -139,10 +141,7 @@ def evaluate_command(
     if (checkpoint is None) == (protocol is None):
         raise BadConfig("give either --checkpoint or --protocol")
     _refuse(context, _OF_PROTOCOLS if protocol is None else _OF_CHECKPOINTS)
-    if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        if json_file.is_dir():
-            raise BadConfig(f"--json {json_file} is a folder: name a file")
+    _require_file(json_file)
     folder = DataConfig(data, threshold, cache, max_bad_share)
     if checkpoint is not None:
         _evaluate_checkpoint(EvaluateConfig(checkpoint, folder, split, device), json_file)
@@ -163,6 +162,14 @@ def evaluate_command(
         write_rows(rows, config, json_file)
 
 
+def _require_file(json_file: Path | None) -> None:
+    """Before what is to be written there takes its time."""
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        if json_file.is_dir():
+            raise BadConfig(f"--json {json_file} is a folder: name a file")
+
+
 def _refuse(context: typer.Context, options: Mapping[str, str]) -> None:
     """Options that were given and would mean nothing."""
     for name, option in options.items():
@@ -181,6 +188,37 @@ def _evaluate_checkpoint(config: EvaluateConfig, json_file: Path | None) -> None
         typer.echo(f"{evaluation.warm_items:,} candidates are warm in the checkpoint; --split ranks the cold ones alone")
     if json_file is not None:
         json_file.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+
+
+@app.command("try")
+def try_command(
+    data: Annotated[Path, typer.Argument(help="A data folder, as for train.")],
+    seeds: Annotated[int, typer.Option(min=1, help="Over how many random splits.")] = 3,
+    text_fields: TextFields = "title,text",
+    attributes: Attributes = "all",
+    encoder: Annotated[list[str] | None, typer.Option(help="As in train.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write what was measured to this file.")] = None,
+    threshold: Threshold = None,
+    cache: Cache = None,
+    max_bad_share: MaxBadShare = 0.2,
+) -> None:
+    """Say whether Thaw is worth it on your data, against simple methods tuned alike, on items kept new. Takes minutes."""
+    _require_file(json_file)
+    config = ProtocolConfig(
+        protocol="cold-only",
+        data=DataConfig(data, threshold, cache, max_bad_share),
+        seeds=seeds,
+        methods=METHODS_TRIED,
+        reading=_reading(text_fields, attributes, encoder),
+    )
+    reporter = ConsoleReporter()
+    trials = draw_trials(config, reporter)
+    rows = measure(config, trials, reporter)
+    print_rows(rows, config.title)
+    for sentence in tell(rows, Size.of(trials)):
+        typer.echo(sentence)
+    if json_file is not None:
+        write_rows(rows, config, json_file)
 
 
 @app.command("demo-data")

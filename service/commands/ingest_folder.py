@@ -16,7 +16,7 @@ from model.plain.pictures import PictureCache, default_cache
 from service.client import CallFailed, Client, item_body
 from service.errors import InvalidField
 
-_AT_ONCE, _MOST_PICTURES = 16, 4_000_000
+_AT_ONCE, _MOST_PICTURES = 8, 4_000_000
 """Items of one call, and characters of their pictures in it."""
 _PATIENCE = 120.0
 """Seconds without an answer to any item of the calls that are under way."""

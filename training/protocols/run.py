@@ -68,12 +68,17 @@ def run_protocol(config: ProtocolConfig, reporter: Reporter) -> list[Any]:
     Raises:
         DataError, TrainingError, EncoderError: each with a sentence.
     """
+    return list(measure(config, draw_trials(config, reporter), reporter))
+
+
+def draw_trials(config: ProtocolConfig, reporter: Reporter) -> list[Trial]:
+    """Reads and encodes the folder, and draws the splits; raises as `run_protocol` does."""
     arena = open_arena(config, reporter)
-    trials = [draw_trial(arena, config.first_seed + at, config.cut, reporter) for at in range(config.seeds)]
-    return list(_run(config, trials, reporter))
+    return [draw_trial(arena, config.first_seed + at, config.cut, reporter) for at in range(config.seeds)]
 
 
-def _run(config: ProtocolConfig, trials: list[Trial], reporter: Reporter) -> Sequence[Any]:
+def measure(config: ProtocolConfig, trials: list[Trial], reporter: Reporter) -> Sequence[Any]:
+    """Trains and measures on splits; the rows, and what is raised, are those of `run_protocol`."""
     if config.protocol == "cold-only":
         return cold_only.compare(trials, choose_methods(config.methods), reporter)
     if config.protocol == "missing":

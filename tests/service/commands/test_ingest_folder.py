@@ -164,7 +164,7 @@ def test_many_items_share_a_call_and_each_is_answered_for_itself(fake: FakeServi
     outcome = ingest(*({"item_id": f"item-{at}", "title": title, "kind": "good"} for at, title in enumerate(titles)))
 
     assert (outcome.created, [item_id for item_id, _ in outcome.reasons]) == (38, ["item-7"])
-    assert [len(bodies) for _, path, bodies in fake.calls if path == "/items/batch"] == [16, 16, 7]
+    assert [len(bodies) for _, path, bodies in fake.calls if path == "/items/batch"] == [8, 8, 8, 8, 7]
 
 
 def test_a_call_that_is_too_large_is_made_again_for_each_item(

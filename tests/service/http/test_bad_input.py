@@ -185,21 +185,6 @@ async def test_a_bad_query_is_refused(client: httpx.AsyncClient, query: str, fie
     assert_problem(await client.get(f"/recommend/{USER}?{query}"), 422, field)
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=1001"])
-async def test_a_bad_limit_is_refused(client: httpx.AsyncClient, query: str) -> None:
-    assert_problem(await client.get(f"/items?{query}"), 422, "limit")
-
-
-@pytest.mark.parametrize("item_id", [["a", " b"], [f"item-{at}" for at in range(501)]])
-async def test_names_that_are_none_and_too_many_of_them_are_refused(client: httpx.AsyncClient, item_id: list[str]) -> None:
-    assert (await client.get("/items", params={"item_id": item_id})).json()["field"].startswith("item_id")
-
-
-@pytest.mark.parametrize("cursor", ["%%%", "_w==", "ä"])
-async def test_a_cursor_that_is_none_of_ours_is_refused(client: httpx.AsyncClient, cursor: str) -> None:
-    assert_problem(await client.get("/items", params={"cursor": cursor}), 422, "cursor")
-
-
 @pytest.mark.parametrize(
     ("path", "status", "field"),
     [
