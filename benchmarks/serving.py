@@ -10,6 +10,7 @@ same encoders and one commit without a service. What `--work` holds of an earlie
 """
 
 import argparse
+import itertools
 import json
 import sqlite3
 import tempfile
@@ -135,12 +136,13 @@ def _posts(service: Running) -> Iterator[list[int]]:
     """Posts pictures and words, one after the other, until it is left; the numbers of those posted so far."""
     posted: list[int] = []
     stop = threading.Event()
+    random = Random(2)
+    drawn = itertools.cycle([draw_item(random) for _ in range(NEW_ITEMS)])  # before: drawing takes time of its own
 
     def post() -> None:
-        random = Random(2)
         with Client(service.url) as client:
             while not stop.is_set():
-                title, text, picture = draw_item(random)
+                title, text, picture = next(drawn)
                 client.put_item(f"poured-{time.monotonic_ns()}", title=title, text=text, image=picture)
                 posted.append(len(posted))
 

@@ -41,7 +41,7 @@ class _Group:
 
 class Gathering:
     """
-    Ranks for one event loop, for all who wait and wish for the same by one call.
+    Ranks by plain wishes for one event loop, for all who wait and wish for the same by one call.
 
     The products of many users with all items cost a fraction of each one's by itself, and so does a change of threads. Those
     gather whose requests were read together, and while calls are under way those who come meanwhile. A request that comes alone
@@ -77,7 +77,9 @@ class Gathering:
         while self._groups and self._under_way < _places(items):
             group = self._groups.popleft()
             self._under_way += 1
-            _call(partial(self._rank, group.readers, group.wish), items).add_done_callback(partial(self._answer, group))
+            rank = partial(self._rank, group.readers, group.wish)
+            call = _call_here(rank) if items <= FEW_ITEMS else _call_apart(rank)
+            call.add_done_callback(partial(self._answer, group))
 
     def _answer(self, group: _Group, call: "asyncio.Future[list[list[Pick]]]") -> None:
         self._under_way -= 1
@@ -97,14 +99,15 @@ def _places(items: int) -> int:
     return min(os.cpu_count() or 1, 1 + items // ITEMS_A_PLACE)
 
 
-def _call(rank: Callable[[], list[list[Pick]]], items: int) -> "asyncio.Future[list[list[Pick]]]":
-    """Here, if that is the shortest way, else in a thread."""
-    loop = asyncio.get_running_loop()
-    if items > FEW_ITEMS:
-        return loop.run_in_executor(None, rank)
-    done: asyncio.Future[list[list[Pick]]] = loop.create_future()
+def _call_apart(rank: Callable[[], list[list[Pick]]]) -> "asyncio.Future[list[list[Pick]]]":
+    return asyncio.get_running_loop().run_in_executor(None, rank)
+
+
+def _call_here(rank: Callable[[], list[list[Pick]]]) -> "asyncio.Future[list[list[Pick]]]":
+    """What comes of it is told as by a thread."""
+    done: asyncio.Future[list[list[Pick]]] = asyncio.get_running_loop().create_future()
     try:
         done.set_result(rank())
-    except Exception as error:  # noqa: BLE001 - whoever waits is told, as by a thread
+    except Exception as error:  # noqa: BLE001 - whoever waits is told
         done.set_exception(error)
     return done

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from service.lists.filters import AttributeFilter
 from service.lists.gathering import AT_ONCE, FEW_ITEMS, Gathering
 from service.lists.ranking import Reader
 from service.lists.recommendation_id import Origin
@@ -109,3 +110,15 @@ async def test_no_call_ranks_for_more_than_a_certain_number() -> None:
     gathering = Gathering(calls.rank, lambda: MANY_ITEMS)
     await asyncio.gather(*(start(gathering, str(number), Wish()) for number in range(2 * AT_ONCE + 1)))
     assert [len(names) for names in calls.together] == [AT_ONCE, AT_ONCE, 1]
+
+
+@pytest.mark.parametrize(
+    ("wish", "is_plain"),
+    [
+        (Wish(k=500, cold_only=True, exclude=("a",), exploration=0.5), True),
+        (Wish(diversity=0.1), False),
+        (Wish(attributes=AttributeFilter(must=())), False),
+    ],
+)
+def test_what_may_take_long_is_no_plain_wish(wish: Wish, is_plain: bool) -> None:
+    assert wish.is_plain is is_plain
