@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from model.content import BoolArray, Content, FloatArray
@@ -125,14 +124,8 @@ class ItemTower:
 
 
 def limit_threads(threads: int) -> None:
-    """
-    How many threads each call of torch, and each product of numpy, may use in this process; set it once, before the first tower.
-
-    Where several work, they wait for each other by spinning: on two cores that takes from every other request more than it
-    gives to one.
-    """
+    """How many threads each call of torch may use in this process; set it once, before the first tower."""
     torch.set_num_threads(threads)
-    threadpool_limits(threads, user_api="blas")
 
 
 @contextmanager

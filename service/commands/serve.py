@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import structlog
 import uvicorn
+from threadpoolctl import threadpool_limits
 
 from service.errors import SettingsError
 from service.http.app import create_app
@@ -32,6 +33,8 @@ def serve(settings: Settings, first: Callable[[], None] | None = None) -> None:
     check_access(settings, keys)
     if first is not None:
         first()
+    # Threads of one product wait for each other by spinning, which takes from all other requests more than it gives to one.
+    threadpool_limits(settings.torch_threads, user_api="blas")
     service = open_service(settings, open_configured_space(settings))
     say_access(settings, keys)
     # What is here now stays: looking through all of it again for garbage would stop every request for 0.1 to 0.3 s.
