@@ -50,13 +50,14 @@ def tell(rows: Sequence[Row], size: Size) -> list[str]:
     ours, others = rows[0], {row.name: row for row in rows[1:]}
     reads_all = others.get(READS_ALL)
     usual = [row for name, row in others.items() if name not in (CHANCE, READS_ALL)]
+    simple = [row for name, row in others.items() if name != CHANCE]
     sentences = []
-    if usual or reads_all:
-        best = max(usual, key=_ndcg) if usual else others[READS_ALL]
+    if simple:
+        best = max(simple, key=_ndcg)
         sentences += [_verdict(ours, best), *_doubts(best, size)]
     sentences.append(_hits(ours, others.get(CHANCE), size))
     if usual and reads_all:
-        sentences.append(_reading(reads_all, best))
+        sentences.append(_reading(reads_all, max(usual, key=_ndcg)))
     return sentences
 
 
@@ -94,8 +95,8 @@ def _reading(reads_all: Row, best: Row) -> str:
     found = _difference(reads_all)
     told = "more than chance" if found.low > 0 or found.high < 0 else "within chance"
     return (
-        f"Of the difference, {_ndcg(reads_all) - _ndcg(best):+.3f} is what one kernel regression gains by reading all that Thaw "
-        f"reads (titles, words, attributes), and {found.mean:+.3f} is the mixture ({told})."
+        f"One kernel regression on all that Thaw reads is {_ndcg(reads_all) - _ndcg(best):+.3f} from the best of those that read "
+        f"whole texts and pictures, and Thaw {found.mean:+.3f} from it ({told})."
     )
 
 

@@ -1,6 +1,6 @@
 """Post a plain data folder to a running service."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from service.errors import InvalidField
 
 _AT_ONCE, _MOST_PICTURES = 8, 4_000_000
 """Items of one call, and characters of their pictures in it."""
-_PATIENCE = 120.0
+_PATIENCE = 60.0
 """Seconds without an answer to any item of the calls that are under way."""
 _TOO_LARGE = 413
 _STOPPING = (0, 401, 403)
@@ -129,10 +129,17 @@ def _post_all(client: Client, items: Sequence[CatalogueItem]) -> list[_Answer]:
         size += len(body.get("image_base64", ""))
         if bodies and size > _MOST_PICTURES:
             answers |= _put_all(client, bodies)
+            if (stopped := _stopped(answers.values())) is not None:
+                return [(item.item_id, answers.get(item.item_id, stopped)) for item in items]
             bodies, size = {}, len(body.get("image_base64", ""))
         bodies[item.item_id] = body
     answers |= _put_all(client, bodies)
     return [(item.item_id, _or_without_picture(client, item, answers[item.item_id])) for item in items]
+
+
+def _stopped(answers: Iterable[_Taken | _Refusal]) -> CallFailed | None:
+    """An answer after which nothing more needs to be asked."""
+    return next((one for one in answers if isinstance(one, CallFailed) and one.status in _STOPPING), None)
 
 
 def _put_all(client: Client, bodies: Mapping[str, dict[str, Any]]) -> dict[str, _Taken | _Refusal]:

@@ -54,6 +54,9 @@ class FlatIndex:
         self._drop_expired()
         return len(self._rows)
 
+    def rough_size(self) -> int:
+        return len(self._rows)
+
     def count_cold(self) -> int:
         self._drop_expired()
         with self._lock.reading():

@@ -58,6 +58,10 @@ class Index(Protocol):
 
     def __len__(self) -> int: ...
 
+    def rough_size(self) -> int:
+        """How many items there are, without waiting for anybody: those that have just expired may count."""
+        ...
+
     def count_cold(self) -> int:
         """How many items are cold."""
         ...

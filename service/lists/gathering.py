@@ -41,7 +41,7 @@ class _Group:
 
 class Gathering:
     """
-    Ranks by plain wishes for one event loop, for all who wait and wish for the same by one call.
+    Ranks by wishes that are quick for one event loop, for all who wait and wish for the same by one call.
 
     The products of many users with all items cost a fraction of each one's by itself, and so does a change of threads. Those
     gather whose requests were read together, and while calls are under way those who come meanwhile. A request that comes alone
@@ -84,7 +84,7 @@ class Gathering:
     def _answer(self, group: _Group, call: "asyncio.Future[list[list[Pick]]]") -> None:
         self._under_way -= 1
         self._start()  # others first: these need no thread any more
-        error = call.exception()
+        error = asyncio.CancelledError() if call.cancelled() else call.exception()
         for at, waiting in enumerate(group.waiting):
             if waiting.picks.done():  # whoever asked has left
                 continue

@@ -14,6 +14,7 @@ from service.lists.recommendation_id import Origin
 from service.lists.wish import Pick, Reason, Wish
 from service.users.history import History
 
+_FEW_PLACES = 100
 _POOL = 10  # newest items that one slot for them is filled from
 
 
@@ -65,8 +66,13 @@ class Ranking:
         self._index, self._taste_width, self._defaults = index, taste_width, defaults
 
     def count_items(self) -> int:
-        """How many items it ranks."""
-        return len(self._index)
+        """About how many items it ranks."""
+        return self._index.rough_size()
+
+    def is_quick(self, wish: Wish) -> bool:
+        """Whether a list takes next to no time beside its search."""
+        exploration = self._defaults.exploration if wish.exploration is None else wish.exploration
+        return wish.is_plain and wish.k <= _FEW_PLACES and slots(wish.k, exploration) == 0
 
     def rank(self, readers: Sequence[Reader], wish: Wish) -> list[list[Pick]]:
         """A list for each reader, by one search for all of them."""

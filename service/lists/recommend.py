@@ -30,7 +30,7 @@ class Recommender:
         """
         with self._metrics.stage("user").time():
             reader = await self._reader(user_id, wish)
-        if not wish.is_plain:  # may take long: nobody else should wait for it
+        if not self._ranking.is_quick(wish):  # nobody else should wait for it
             return (await self._ranked([reader], wish))[0]
         with self._metrics.stage("search").time():
             picks = await self._gathering.rank(reader, wish)
