@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from model.content import Scalar  # numpy with it, which costs a health check half a second
 
 
-_NAMED = 80
+_NAMED = 40
 """Ids in one call's address, which has a limit."""
 
 

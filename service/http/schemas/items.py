@@ -62,7 +62,7 @@ class PageQuery(Body):
         (),
         max_length=MAX_NAMED,
         description=f"These items alone, in this order, at most {MAX_NAMED}, as one parameter each; those that are not there are "
-        "left out. Neither `limit` nor `cursor` is read beside it.",
+        "left out. `limit` and `cursor` change nothing beside it.",
         examples=[["mug-17", "mug-18"]],
     )
     limit: int = Field(100, ge=1, le=1000, description="How many items at most.")

@@ -14,9 +14,14 @@ export async function getItem(id) {
   return keepItem(await call("GET", "/items/{item_id}", { path: { item_id: id } }));
 }
 
-/** Asks for some items by one call. */
+const NAMED = 40;
+
+/** Asks for some items by few calls: an address has a limit. */
 export async function getItems(ids) {
-  if (ids.length > 0) (await call("GET", "/items", { query: { item_id: ids } })).items.forEach(keepItem);
+  for (let at = 0; at < ids.length; at += NAMED) {
+    const { items } = await call("GET", "/items", { query: { item_id: ids.slice(at, at + NAMED) } });
+    items.forEach(keepItem);
+  }
 }
 
 export function keepItem(item) {
