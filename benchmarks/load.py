@@ -95,33 +95,42 @@ class _Asking:
         self._free: deque[_Connection] = deque()
         self._due: deque[float] = deque()
         self._milliseconds: list[float] = []
-        self._failures, self._running = 0, True
+        self._failures, self._running, self._under_way = 0, True, 0
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def give(self, connection: _Connection) -> None:
         if not self._running:
             return
         if self._rate is None:
-            connection.send(next(self._requests), time.perf_counter())
+            self._send(connection, time.perf_counter())
         elif self._due:
-            connection.send(next(self._requests), self._due.popleft())
+            self._send(connection, self._due.popleft())
         else:
             self._free.append(connection)
 
+    def _send(self, connection: _Connection, due: float) -> None:
+        self._under_way += 1
+        connection.send(next(self._requests), due)
+
     def note(self, due: float, is_good: bool) -> None:
+        self._under_way -= 1
         if self._running:
             self._milliseconds.append(1000 * (time.perf_counter() - due))
             self._failures += not is_good
 
     def lost(self) -> None:
-        if self._running:
-            raise ConnectionError("the service closed a connection")
+        if self._running and not self._closed.done():
+            self._closed.set_exception(ConnectionError("the service closed a connection"))
 
     async def run(self, seconds: float) -> Load:
         start = time.perf_counter()
-        if self._rate is None:
-            await asyncio.sleep(seconds)
-        else:
-            await self._by_the_clock(start, seconds, self._rate)
+        asking = asyncio.sleep(seconds) if self._rate is None else self._by_the_clock(start, seconds, self._rate)
+        work = asyncio.ensure_future(asking)
+        await asyncio.wait([work, self._closed], return_when=asyncio.FIRST_COMPLETED)
+        if self._closed.done():
+            work.cancel()
+            await self._closed
+        await work
         took, self._running = time.perf_counter() - start, False
         return Load(len(self._milliseconds), self._failures, took, self._milliseconds)
 
@@ -131,10 +140,10 @@ class _Asking:
             if (ahead := due - time.perf_counter()) > 0:
                 await asyncio.sleep(ahead)
             if self._free:
-                self._free.popleft().send(next(self._requests), due)
+                self._send(self._free.popleft(), due)
             else:
                 self._due.append(due)
-        while self._due:  # those who still wait count, too
+        while self._due or self._under_way:  # those who still wait count, too
             await asyncio.sleep(0.01)
 
 
