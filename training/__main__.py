@@ -1,6 +1,7 @@
 """The command line of the offline half: `python -m training`."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -168,6 +169,8 @@ def _require_file(json_file: Path | None) -> None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         if json_file.is_dir():
             raise BadConfig(f"--json {json_file} is a folder: name a file")
+        if not os.access(json_file if json_file.exists() else json_file.parent, os.W_OK):
+            raise BadConfig(f"--json {json_file} cannot be written")
 
 
 def _refuse(context: typer.Context, options: Mapping[str, str]) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from training.protocols.cold_only import Row
 from training.protocols.intervals import Interval
 from training.protocols.methods import OURS
@@ -12,7 +14,7 @@ CHANCE = "random"
 READS_ALL = "all ways to read: joint kernel to iALS"
 METHODS = (OURS, CHANCE, "content kNN", "mean profile", "ridge to iALS", "joint kernel to iALS", READS_ALL)
 """Of the simple methods those that were the best ones, or among them, wherever we measured, and take seconds."""
-FEW_ITEMS, FEW_USERS = 30, 200
+FEW_ITEMS, FEW_JUDGES = 30, 200
 """A comparison on less says little, whatever its interval."""
 MANY_SPLITS = 10
 _K = 20
@@ -24,7 +26,8 @@ class Size:
 
     warm_items: int
     candidates: int
-    users: int
+    judges: int
+    """Users who like any of the new items."""
     likes_a_user: float
 
     @classmethod
@@ -35,7 +38,7 @@ class Size:
         return cls(
             warm_items=sum(len(one.item_ids) for one in warm) // count,
             candidates=sum(len(trial.test.item_ids) for trial in trials) // count,
-            users=sum(len(one.user_ids) for one in warm) // count,
+            judges=sum(int(np.count_nonzero(np.diff(trial.test.likes.indptr))) for trial in trials) // count,
             likes_a_user=sum(one.likes.nnz / max(1, len(one.user_ids)) for one in warm) / count,
         )
 
@@ -55,7 +58,10 @@ def tell(rows: Sequence[Row], size: Size) -> list[str]:
     if simple:
         best = max(simple, key=_ndcg)
         sentences += [_verdict(ours, best), *_doubts(best, size)]
-    sentences.append(_hits(ours, others.get(CHANCE), size))
+    if CHANCE in others and _difference(others[CHANCE]).low <= 0:
+        sentences.append("Nor can Thaw be told from chance here.")
+    if size.candidates > _K:
+        sentences.append(_hits(ours, others.get(CHANCE), size))
     if usual and reads_all:
         sentences.append(_reading(reads_all, max(usual, key=_ndcg)))
     return sentences
@@ -72,9 +78,9 @@ def _verdict(ours: Row, best: Row) -> str:
 
 
 def _doubts(best: Row, size: Size) -> list[str]:
-    if size.candidates < FEW_ITEMS or size.users < FEW_USERS:
-        seen = f"{size.candidates:,} new items and {size.users:,} users a split"
-        return [f"Do not rely on that: {seen} are few; {FEW_ITEMS:,} and {FEW_USERS:,} would begin to mean something."]
+    if size.candidates < FEW_ITEMS or size.judges < FEW_JUDGES:
+        seen = f"{size.candidates:,} new items and {size.judges:,} users who like any of them"
+        return [f"Do not rely on that: {seen} are few; {FEW_ITEMS:,} and {FEW_JUDGES:,} would begin to mean something."]
     found = _difference(best)
     if found.low <= 0 <= found.high and len(best.by_split) < MANY_SPLITS:
         return [f"More splits tell more: --seeds {MANY_SPLITS}."]

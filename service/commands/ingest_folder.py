@@ -73,8 +73,12 @@ def ingest_folder(folder: Path, *, url: str, split: str | None, workers: int) ->
         items = _fetch_pictures(items, bad)
         outcome = _begin(bad)
         done = _run(pool, client, items, 2 * workers)
-        for item_id, answer in track(done, "ingesting", total=len(items), console=Console(stderr=True)):
-            _note(outcome, item_id, answer)
+        try:
+            for item_id, answer in track(done, "ingesting", total=len(items), console=Console(stderr=True)):
+                _note(outcome, item_id, answer)
+        except CallFailed:
+            pool.shutdown(wait=False, cancel_futures=True)  # what has not begun need not
+            raise
     return outcome
 
 
@@ -118,6 +122,15 @@ def _finished(pending: set["Future[list[_Answer]]"]) -> Iterator[_Answer]:
 def _post_all(client: Client, items: Sequence[CatalogueItem]) -> list[_Answer]:
     """As their rows say, many in a call: the encoders of the service take many at a time, and many share a commit."""
     answers: dict[str, _Taken | _Refusal] = {}
+    for bodies in _calls(items, answers):
+        answers |= _put_all(client, bodies)
+        if (stopped := _stopped(answers.values())) is not None:
+            return [(item.item_id, answers.get(item.item_id, stopped)) for item in items]
+    return [(item.item_id, _or_without_picture(client, item, answers[item.item_id])) for item in items]
+
+
+def _calls(items: Sequence[CatalogueItem], answers: dict[str, _Taken | _Refusal]) -> Iterator[dict[str, dict[str, Any]]]:
+    """Bodies by item id, of as many items as one call may have; what cannot be read is noted in `answers`."""
     bodies: dict[str, dict[str, Any]] = {}
     size = 0
     for item in items:
@@ -126,15 +139,13 @@ def _post_all(client: Client, items: Sequence[CatalogueItem]) -> list[_Answer]:
         except (OSError, InvalidField) as error:
             answers[item.item_id] = error
             continue
-        size += len(body.get("image_base64", ""))
-        if bodies and size > _MOST_PICTURES:
-            answers |= _put_all(client, bodies)
-            if (stopped := _stopped(answers.values())) is not None:
-                return [(item.item_id, answers.get(item.item_id, stopped)) for item in items]
-            bodies, size = {}, len(body.get("image_base64", ""))
-        bodies[item.item_id] = body
-    answers |= _put_all(client, bodies)
-    return [(item.item_id, _or_without_picture(client, item, answers[item.item_id])) for item in items]
+        own = len(body.get("image_base64", ""))
+        if bodies and size + own > _MOST_PICTURES:
+            yield bodies
+            bodies, size = {}, 0
+        bodies[item.item_id], size = body, size + own
+    if bodies:
+        yield bodies
 
 
 def _stopped(answers: Iterable[_Taken | _Refusal]) -> CallFailed | None:
@@ -145,7 +156,7 @@ def _stopped(answers: Iterable[_Taken | _Refusal]) -> CallFailed | None:
 def _put_all(client: Client, bodies: Mapping[str, dict[str, Any]]) -> dict[str, _Taken | _Refusal]:
     """What became of each; a call that is too large is made again for each by itself."""
     try:
-        results = client.put_items(list(bodies.values())) if bodies else []
+        results = client.put_items(list(bodies.values()))
     except CallFailed as error:
         if error.status != _TOO_LARGE or len(bodies) == 1:
             return dict.fromkeys(bodies, error)

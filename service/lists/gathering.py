@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
@@ -34,10 +35,6 @@ class _Group:
     wish: Wish
     waiting: list[_Waiting]
 
-    @property
-    def readers(self) -> list[Reader]:
-        return [waiting.reader for waiting in self.waiting]
-
 
 class Gathering:
     """
@@ -49,7 +46,12 @@ class Gathering:
     """
 
     def __init__(self, rank: Rank, count_items: Callable[[], int]) -> None:
+        """
+        Args:
+            count_items: asked on the event loop, so that it must not wait for anything.
+        """
         self._rank, self._count_items = rank, count_items
+        self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="rank")  # no other work stands in its queue
         self._groups: deque[_Group] = deque()
         self._under_way, self._is_due = 0, False
 
@@ -76,16 +78,28 @@ class Gathering:
         items = self._count_items()
         while self._groups and self._under_way < _places(items):
             group = self._groups.popleft()
-            self._under_way += 1
-            rank = partial(self._rank, group.readers, group.wish)
-            call = _call_here(rank) if items <= FEW_ITEMS else _call_apart(rank)
-            call.add_done_callback(partial(self._answer, group))
+            staying = [waiting for waiting in group.waiting if not waiting.picks.done()]
+            if staying:
+                self._under_way += 1
+                self._call(group.wish, staying, items).add_done_callback(partial(self._answer, staying))
 
-    def _answer(self, group: _Group, call: "asyncio.Future[list[list[Pick]]]") -> None:
+    def _call(self, wish: Wish, staying: Sequence[_Waiting], items: int) -> "asyncio.Future[list[list[Pick]]]":
+        """Here, if that is the shortest way, else in a thread."""
+        readers, loop = [waiting.reader for waiting in staying], asyncio.get_running_loop()
+        if items > FEW_ITEMS:
+            return loop.run_in_executor(self._threads, self._rank, readers, wish)
+        done: asyncio.Future[list[list[Pick]]] = loop.create_future()
+        try:
+            done.set_result(self._rank(readers, wish))
+        except Exception as error:  # noqa: BLE001 - whoever waits is told, as by a thread
+            done.set_exception(error)
+        return done
+
+    def _answer(self, staying: Sequence[_Waiting], call: "asyncio.Future[list[list[Pick]]]") -> None:
         self._under_way -= 1
         self._start()  # others first: these need no thread any more
-        error = asyncio.CancelledError() if call.cancelled() else call.exception()
-        for at, waiting in enumerate(group.waiting):
+        error = call.exception()
+        for at, waiting in enumerate(staying):
             if waiting.picks.done():  # whoever asked has left
                 continue
             if error is None:
@@ -97,17 +111,3 @@ class Gathering:
 def _places(items: int) -> int:
     """How many calls may be under way: more than one only where they do not wait for each other's interpreter."""
     return min(os.cpu_count() or 1, 1 + items // ITEMS_A_PLACE)
-
-
-def _call_apart(rank: Callable[[], list[list[Pick]]]) -> "asyncio.Future[list[list[Pick]]]":
-    return asyncio.get_running_loop().run_in_executor(None, rank)
-
-
-def _call_here(rank: Callable[[], list[list[Pick]]]) -> "asyncio.Future[list[list[Pick]]]":
-    """What comes of it is told as by a thread."""
-    done: asyncio.Future[list[list[Pick]]] = asyncio.get_running_loop().create_future()
-    try:
-        done.set_result(rank())
-    except Exception as error:  # noqa: BLE001 - whoever waits is told
-        done.set_exception(error)
-    return done

@@ -10,6 +10,7 @@ from service.index.protocol import Candidate, Index, Query
 from service.index.where import Where
 from service.lists.diversify import candidates_for, choose_diverse
 from service.lists.explore import interleave, slots
+from service.lists.filters import NO_FILTER
 from service.lists.recommendation_id import Origin
 from service.lists.wish import Pick, Reason, Wish
 from service.users.history import History
@@ -70,9 +71,9 @@ class Ranking:
         return self._index.rough_size()
 
     def is_quick(self, wish: Wish) -> bool:
-        """Whether a list takes next to no time beside its search."""
-        exploration = self._defaults.exploration if wish.exploration is None else wish.exploration
-        return wish.is_plain and wish.k <= _FEW_PLACES and slots(wish.k, exploration) == 0
+        """Whether a list is one search by embeddings and little else."""
+        is_short = wish.k <= _FEW_PLACES and self._slots(wish) == 0
+        return is_short and wish.diversity == 0 and wish.attributes is NO_FILTER
 
     def rank(self, readers: Sequence[Reader], wish: Wish) -> list[list[Pick]]:
         """A list for each reader, by one search for all of them."""
@@ -98,12 +99,16 @@ class Ranking:
         picks = _picked(hits, scale, wish, reason)
         if wish.diversity > 0:
             picks = self._diverse(picks, wish)
-        count = slots(wish.k, self._defaults.exploration if wish.exploration is None else wish.exploration)
+        count = self._slots(wish)
         if count == 0:
             return picks[: wish.k]
         known = {pick.item_id for pick in picks[: wish.k - count]} | {*reader.seen, *wish.exclude}
         fresh = self._newest(Query(query.vector, query.lift, known), count, wish, where)
         return interleave(picks, _picked(fresh, scale, wish, "exploration")[:count], wish.k)
+
+    def _slots(self, wish: Wish) -> int:
+        """Places for the newest items."""
+        return slots(wish.k, self._defaults.exploration if wish.exploration is None else wish.exploration)
 
     def _diverse(self, picks: list[Pick], wish: Wish) -> list[Pick]:
         held = {entry.item_id: entry.embedding for entry in self._index.get([pick.item_id for pick in picks])}

@@ -33,11 +33,6 @@ class Wish:
     """In deviations likewise; None: as `cold_share`, the settings or the checkpoint have it."""
     cold_share: float | None = None
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is ranked by embeddings alone, which takes as long for each user; a filter may take many times that."""
-        return self.diversity == 0 and self.attributes is NO_FILTER
-
     def where(self) -> Where | None:
         """What items must be, as of now; None where anything may come."""
         since = None if self.max_age_seconds is None else time.time() - self.max_age_seconds

@@ -12,7 +12,7 @@ from training.protocols.cold_only import Row
 from training.protocols.intervals import Interval
 from training.verdict import CHANCE, METHODS, READS_ALL, Size, tell
 
-LARGE = Size(warm_items=800, candidates=100, users=1000, likes_a_user=12.4)
+LARGE = Size(warm_items=800, candidates=100, judges=1000, likes_a_user=12.4)
 
 
 def row(name: str, ndcg: float, low: float | None = None, high: float | None = None, splits: int = 3) -> Row:
@@ -58,6 +58,12 @@ def test_lists_are_told_beside_chance_and_what_reading_more_brings_beside_what_t
     )
 
 
+def test_what_chance_does_as_well_is_told_and_no_share_of_a_list_that_has_every_item() -> None:
+    rows = [row("thaw", 0.3), row(CHANCE, 0.29, -0.02, 0.04), row("content kNN", 0.2, 0.05, 0.2)]
+    assert tell(rows, LARGE)[1] == "Nor can Thaw be told from chance here."
+    assert not any("among the first" in sentence for sentence in tell(rows, Size(800, 20, 1000, 12)))
+
+
 def test_a_simple_method_that_reads_as_much_counts_as_one() -> None:
     verdict, *_ = tell([row("thaw", 0.3), row("content kNN", 0.2, 0.05, 0.2), row(READS_ALL, 0.35, -0.08, -0.02)], LARGE)
     assert verdict.startswith(f"Not worth it: {READS_ALL}")
@@ -82,5 +88,5 @@ def test_a_folder_is_tried_from_the_command_line(
     shown = capsys.readouterr().out
     assert not stopped.value.code
     assert [row["name"] for row in json.loads(out.read_text())["rows"]] == list(METHODS)
-    assert "Of the new items that a user likes, Thaw has " in shown
+    assert "Do not rely on that: " in shown  # it has few items
     assert any(shown.count(verdict) for verdict in ("Worth it: ", "Not worth it: ", "Not to be told: "))

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from service.index.faiss_flat import FlatIndex
 from service.lists.filters import AttributeFilter
 from service.lists.gathering import AT_ONCE, FEW_ITEMS, Gathering
-from service.lists.ranking import Reader
+from service.lists.ranking import Defaults, Ranking, Reader
 from service.lists.recommendation_id import Origin
 from service.lists.wish import Pick, Wish
 
@@ -100,8 +101,10 @@ async def test_one_who_leaves_costs_the_others_nothing() -> None:
     await asyncio.sleep(0.01)
     leaving.cancel()
     first.cancel()
+    await asyncio.sleep(0)
     calls.go_on.set()
     assert (await staying)[0].item_id == "for staying"
+    assert calls.together == [["first"], ["staying"]]
     assert (await gathering.rank(reader("later"), Wish()))[0].item_id == "for later"
 
 
@@ -113,12 +116,20 @@ async def test_no_call_ranks_for_more_than_a_certain_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "is_plain"),
+    ("wish", "is_quick"),
     [
-        (Wish(k=500, cold_only=True, exclude=("a",), exploration=0.5), True),
+        (Wish(k=100, cold_only=True, exclude=("a",)), True),
+        (Wish(k=101), False),
+        (Wish(exploration=0.5), False),
         (Wish(diversity=0.1), False),
         (Wish(attributes=AttributeFilter(must=())), False),
     ],
 )
-def test_what_may_take_long_is_no_plain_wish(wish: Wish, is_plain: bool) -> None:
-    assert wish.is_plain is is_plain
+def test_what_may_take_long_is_not_ranked_with_others(wish: Wish, is_quick: bool) -> None:
+    assert Ranking(FlatIndex(2), 1, Defaults(0.0, 0.0)).is_quick(wish) is is_quick
+
+
+def test_where_every_list_has_places_for_new_items_none_is_ranked_with_others() -> None:
+    ranking = Ranking(FlatIndex(2), 1, Defaults(0.0, exploration=0.2))
+    assert not ranking.is_quick(Wish())
+    assert ranking.is_quick(Wish(exploration=0.0))
