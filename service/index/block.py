@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from model.content import BoolArray, FloatArray
 
 _MOST_PRODUCTS = 2**23  # held at a time
+_MOST_COPIED = 2**16  # rows, out of their order
 _CLASS, _CLASSES_A_PLACE = 128, 8
 """Rows of a class at most; of few rows so many classes for each place: then most of the k best lie in classes of their own."""
 _ROUNDING = 1e-5
@@ -65,11 +66,19 @@ class Block:
         found = rows[0] >= 0  # FAISS pads short answers with -1
         return scores[0][found].tolist(), rows[0][found].tolist()
 
-    def all_products(self, vectors: FloatArray) -> Iterator[FloatArray]:
-        """(n,) for each of (B, W) vectors: its products with every row, up to rounding those of `search`."""
-        at_once = max(1, _MOST_PRODUCTS // max(1, len(self)))
+    def all_products(self, vectors: FloatArray, rows: NDArray[np.int64] | None) -> Iterator[FloatArray]:
+        """(r,) for each of (B, W) vectors: its products with some rows, or with every one, up to rounding those of `search`."""
+        count = len(self) if rows is None else len(rows)
+        at_once = max(1, _MOST_PRODUCTS // max(1, count))
         for first in range(0, len(vectors), at_once):
-            yield from vectors[first : first + at_once] @ self.view().T
+            yield from self._all_products(vectors[first : first + at_once], rows)
+
+    def _all_products(self, vectors: FloatArray, rows: NDArray[np.int64] | None) -> FloatArray:
+        held = self.view()
+        if rows is None:
+            return vectors @ held.T
+        parts = (rows[first : first + _MOST_COPIED] for first in range(0, max(1, len(rows)), _MOST_COPIED))
+        return np.concatenate([vectors @ held[part].T for part in parts], axis=1)
 
     def products(self, vector: FloatArray, rows: NDArray[np.int64]) -> FloatArray:
         """(r,) products with some rows, bit for bit those of `search`."""

@@ -22,6 +22,8 @@ from service.index.where import Where
 _SLACK = 16  # asked for beyond k, so that a tie at the k-th place is seen
 _AT_ONCE = 1000  # rows that go while nobody may search
 _MANY = 4  # queries that are worth a product of matrices
+_MOST_AT_ONCE = 32  # queries that a change, and all that come after it, may have to wait for
+_NO_ROWS = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,17 @@ class _Scope:
     """(n,), or None for every row."""
     rows: NDArray[np.int64] | None
     """Them, where they are few."""
+
+    def places(self, rows: Collection[int]) -> NDArray[np.int64]:
+        """Where some rows stand among those that may be returned if these are few, else among all."""
+        wanted = np.fromiter(rows, np.int64, len(rows))
+        if self.rows is None:
+            return wanted
+        places = np.searchsorted(self.rows, wanted)
+        inside = places < len(self.rows)
+        places, wanted = places[inside], wanted[inside]
+        found: NDArray[np.int64] = places[self.rows[places] == wanted]
+        return found
 
 
 class FlatIndex:
@@ -96,13 +109,8 @@ class FlatIndex:
         for query in queries:
             self._check(query.vector)
         self._drop_expired()
-        with self._lock.reading():
-            if k <= 0 or not len(self._rows):
-                return [[] for _ in queries]
-            scope = self._scope(cold_only, where)
-            together = len(queries) >= _MANY and scope.rows is None
-            found = self._best_together(queries, k, scope) if together else (self._best(query, k, scope) for query in queries)
-            return [_ordered(candidates, k) for candidates in found]
+        parts = (queries[first : first + _MOST_AT_ONCE] for first in range(0, len(queries), _MOST_AT_ONCE))
+        return [_ordered(candidates, k) for part in parts for candidates in self._search(part, k, cold_only, where)]
 
     def search_angle(
         self, query: FloatArray, k: int, *, cold_only: bool = False, where: Where | None = None, exclude: Collection[str] = ()
@@ -185,8 +193,17 @@ class FlatIndex:
             return scope.rows
         return np.arange(len(self._rows)) if scope.allowed is None else np.flatnonzero(scope.allowed)
 
+    def _search(self, queries: Sequence[Query], k: int, cold_only: bool, where: Where | None) -> list[list[Candidate]]:
+        """For each query at least its k best and whatever equals the k-th of them."""
+        with self._lock.reading():
+            if k <= 0 or not len(self._rows):
+                return [[] for _ in queries]
+            scope = self._scope(cold_only, where)
+            if len(queries) >= _MANY:
+                return list(self._best_together(queries, k, scope))
+            return [self._best(query, k, scope) for query in queries]
+
     def _best(self, query: Query, k: int, scope: _Scope) -> list[Candidate]:
-        """At least the k best and whatever equals the k-th of them."""
         vector, excluded = _widened(query), self._rows.rows(query.exclude)
         if scope.rows is not None:
             return self._top(self._block.products(vector, scope.rows), scope.rows, k, excluded)
@@ -199,14 +216,14 @@ class FlatIndex:
             asked *= 4
 
     def _best_together(self, queries: Sequence[Query], k: int, scope: _Scope) -> Iterator[list[Candidate]]:
-        """The same for many queries by one product of matrices; what it leaves in question is scored as for one query."""
+        """By one product of matrices; what it leaves in question is scored as for one query."""
         vectors = np.stack([_widened(query) for query in queries])
-        barred = None if scope.allowed is None else np.flatnonzero(~scope.allowed)
-        for vector, query, row_scores in zip(vectors, queries, self._block.all_products(vectors), strict=True):
-            if barred is not None:
-                row_scores[barred] = -np.inf
-            row_scores[list(self._rows.rows(query.exclude))] = -np.inf
-            rows = may_be_best(row_scores, k)
+        barred = np.flatnonzero(~scope.allowed) if scope.rows is None and scope.allowed is not None else _NO_ROWS
+        for vector, query, scores in zip(vectors, queries, self._block.all_products(vectors, scope.rows), strict=True):
+            scores[barred] = -np.inf
+            scores[scope.places(self._rows.rows(query.exclude))] = -np.inf
+            places = may_be_best(scores, k)
+            rows = places if scope.rows is None else scope.rows[places]
             yield self._top(self._block.products(vector, rows), rows, k, ())
 
     def _allowed(self, scope: _Scope, excluded: Collection[int]) -> BoolArray | None:

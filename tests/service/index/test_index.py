@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from model.content import FloatArray
 from model.errors import DimensionMismatch
 from model.ties import tie_key
 from service.index.faiss_flat import FlatIndex
-from service.index.protocol import Entry
+from service.index.protocol import Candidate, Entry, Query
 from tests.service.searching import search
 
 DIM = 3
@@ -218,6 +219,36 @@ def test_searches_beside_a_writer_see_whole_items() -> None:
 
     assert failures == []
     assert len(index) == 50
+
+
+class Watched(FlatIndex):
+    """Adds an item from another thread as soon as a search begins, and counts the searches that began before it was there."""
+
+    def __init__(self) -> None:
+        super().__init__(DIM)
+        self.begun_before = 0
+        self._writer = threading.Thread(target=self.put, args=([Entry("new", 9 * X)],))
+
+    def _search(self, *arguments: Any) -> list[list[Candidate]]:
+        if self.begun_before == 0:
+            self.begun_before = 1
+            found = super()._search(*arguments)
+            self._writer.start()
+            self._writer.join(timeout=30)
+            return found
+        self.begun_before += "new" not in self._rows
+        return super()._search(*arguments)
+
+
+def test_a_change_waits_for_no_whole_batch() -> None:
+    """Many queries of one call are searched by parts, and a change comes between two of them."""
+    index = Watched()
+    index.put([Entry("old", X)])
+
+    found = index.search_many([Query(X)] * 100, 1)
+
+    assert index.begun_before == 1
+    assert [hits[0].item_id for hits in found] == ["old"] * 32 + ["new"] * 68
 
 
 def test_many_that_go_at_once_go_whole() -> None:

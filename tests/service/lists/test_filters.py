@@ -134,6 +134,7 @@ def test_many_queries_at_once_answer_as_one_by_one() -> None:
         assert together == [index.search_many([query], 12, where=where)[0] for query in queries]
         assert all(len(hits) == 12 for hits in together)
         assert not any(hit.item_id in query.exclude for query, hits in zip(queries, together, strict=True) for hit in hits)
+    assert index.search_many(queries, 12, where=Where(must=(OneOf("few", (99,)),))) == [[]] * 21
 
 
 def test_a_name_that_few_items_have_costs_no_column_of_all() -> None:
