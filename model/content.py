@@ -24,6 +24,8 @@ class Content:
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
     more_images: tuple[bytes, ...] = ()
     """Further pictures of it; their features and the first one's are averaged."""
+    vectors: Mapping[str, FloatArray] = field(default_factory=dict)
+    """By modality, (d,) float32: what somebody else's encoder made of it."""
 
     @property
     def pictures(self) -> tuple[bytes, ...]:
@@ -36,6 +38,11 @@ class Content:
         if not self.pictures:
             return ""
         return hashlib.sha256(b"".join(hashlib.sha256(picture).digest() for picture in self.pictures)).hexdigest()
+
+    def vector_hash(self, modality: str) -> str:
+        """SHA-256 of a vector that came with it, hexadecimal; empty where there is none."""
+        vector = self.vectors.get(modality)
+        return "" if vector is None else hashlib.sha256(vector.tobytes()).hexdigest()
 
     def words(self, fields: Sequence[str]) -> str:
         """

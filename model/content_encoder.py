@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.content import Content
+from model.encoders.given import check_vector
 from model.encoders.picture import MAX_PIXELS, Picture, decode_image
 from model.encoders.spec import Encoder, Kind, Raw, Shrinks
 from model.encoders.thumbnail import make_thumbnail
@@ -55,6 +56,10 @@ class ContentEncoder:
         """Whether a modality is made of pictures; the others are made of what is written of an item."""
         return self.encoders[modality].spec.kind is Kind.IMAGE
 
+    def is_vector(self, modality: str) -> bool:
+        """Whether a modality's features come with the items."""
+        return self.encoders[modality].spec.kind is Kind.VECTORS
+
     def written(self, modality: str, content: Content) -> str:
         """What a modality's encoder reads of what is written of an item: words, or attributes; blank where there is nothing."""
         fields = self.fields[modality]
@@ -67,29 +72,43 @@ class ContentEncoder:
 
     def input(self, modality: str, content: Content) -> str:
         """The hash of what one modality's encoder reads; blank where the item has none of it."""
+        if self.is_vector(modality):
+            return content.vector_hash(modality)
         return content.pictures_hash if self.is_picture(modality) else _hash(self.written(modality, content))
 
     def prepare(self, content: Content, max_pixels: int = MAX_PIXELS, known: Collection[str] = ()) -> Prepared:
         """
-        Decodes an item's pictures, and joins its words and its attributes.
+        Decodes an item's pictures, joins its words and its attributes, and looks at its vectors.
 
         Args:
             known: modalities of which the features are there already, also others than the network's; nothing is prepared
                 for them.
 
         Raises:
-            NothingPresent: no picture, word or attribute that an encoder reads.
-            UnreadableImage, ImageTooLarge: there is a picture, and it cannot be used.
+            NothingPresent: no picture, word, attribute or vector that an encoder reads.
+            UnreadableImage, ImageTooLarge, UnusableVector: there is one, and it cannot be used.
         """
         raws: dict[str, list[Raw]] = {name: [] for name in self.encoders}
         for name in raws.keys() - known:
-            if not self.is_picture(name) and (written := self.written(name, content)):
-                raws[name].append(written)
+            if not self.is_picture(name) and (read := self.read_given(name, content)) is not None:
+                raws[name].append(read)
         thumbnail = self._read_pictures(content, max_pixels, raws, known)
         prepared = Prepared(tuple(map(tuple, raws.values())), thumbnail)
         if prepared.is_empty and not known:
             raise NothingPresent
         return prepared
+
+    def read_given(self, modality: str, content: Content) -> Raw | None:
+        """
+        What a modality's encoder reads of an item where that is no picture; None where there is nothing.
+
+        Raises:
+            UnusableVector: there is a vector, and it cannot be used.
+        """
+        if not self.is_vector(modality):
+            return self.written(modality, content) or None
+        vector = content.vectors.get(modality)
+        return None if vector is None else check_vector(modality, vector, self.encoders[modality].spec.dim)
 
     def encode(self, items: Sequence[Prepared]) -> Features:
         """The features of B prepared items: one call of each encoder for all that it can read."""

@@ -3,9 +3,10 @@ All that Thaw raises on purpose, and what belongs to the model.
 
 ProjectError
 ├── ContentError              an item's content cannot be used
-│   ├── NothingPresent            no picture, words or attributes
+│   ├── NothingPresent            no picture, words, attributes or vectors
 │   ├── UnreadableImage           not a picture, truncated, or of a format we do not read
 │   ├── ImageTooLarge             more pixels than the limit
+│   ├── UnusableVector            a vector has another length, or no direction
 │   ├── ImageUrlRefused           a picture's URL is not one that we ask
 │   └── ImageFetchFailed          no picture came from it
 ├── EncoderError              an encoder cannot be made or trusted
@@ -50,7 +51,7 @@ class NothingPresent(ContentError):
     """The item has no modality at all."""
 
     def __init__(self) -> None:
-        super().__init__("the item has no picture, no words and no attribute that is read: give at least one of them")
+        super().__init__("the item has no picture, no words, no attribute and no vector that is read: give at least one of them")
 
 
 class UnreadableImage(ContentError):
@@ -72,6 +73,16 @@ class ImageTooLarge(ContentError):
         self.pixels, self.limit = pixels, limit
         counted = "too many" if pixels is None else f"{pixels:,}"
         super().__init__(f"the picture has {counted} pixels, over the limit of {limit:,}")
+
+
+class UnusableVector(ContentError):
+    """A vector that came with an item is not what the encoder of its modality makes."""
+
+    field = "vectors"
+
+    def __init__(self, modality: str, reason: str) -> None:
+        self.modality = modality
+        super().__init__(f"the vector {modality!r} cannot be used: {reason}")
 
 
 class ImageUrlRefused(ContentError):

@@ -38,16 +38,20 @@ def item_body(
     image: bytes | None = None,
     attributes: "Mapping[str, Scalar] | None" = None,
     hidden: bool | None = None,
+    vectors: Mapping[str, Sequence[float]] | None = None,
 ) -> dict[str, Any]:
     """
     An item as the body of `POST /items`.
 
     Args:
+        vectors: by modality, what an encoder of your own made of it.
         hidden: None does not say: a new item is not hidden, and one that is there stays as it is.
     """
     body: dict[str, Any] = {"item_id": item_id, "title": title, "text": text, "attributes": dict(attributes or {})}
     if hidden is not None:
         body["hidden"] = hidden
+    if vectors:
+        body["vectors"] = {name: list(vector) for name, vector in vectors.items()}
     if image is not None:
         body["image_base64"] = base64.b64encode(image).decode()
     return body
@@ -94,9 +98,10 @@ class Client:
         image: bytes | None = None,
         attributes: "Mapping[str, Scalar] | None" = None,
         hidden: bool | None = None,
+        vectors: Mapping[str, Sequence[float]] | None = None,
     ) -> dict[str, Any]:
         """Posts an item, as `item_body` takes it; returns it as the service holds it."""
-        body = item_body(item_id, title=title, text=text, image=image, attributes=attributes, hidden=hidden)
+        body = item_body(item_id, title=title, text=text, image=image, attributes=attributes, hidden=hidden, vectors=vectors)
         return self._call("POST", "/items", json=body)
 
     def put_items(self, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

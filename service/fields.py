@@ -8,12 +8,15 @@ import string
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
+import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema, model_validator
 
-from model.content import Scalar
+from model.content import FloatArray, Scalar
+from model.encoders.given import MOST_NUMBERS
 
 MAX_ID_BYTES = 256
 MAX_ATTRIBUTES = 100
+MAX_VECTORS = 16
 MAX_ATTRIBUTE_LENGTH = 100_000
 """Characters of all names and values of an item."""
 _MOST_MEMBERS = 100
@@ -73,6 +76,25 @@ def check_attributes(value: dict[str, Any]) -> dict[str, Scalar]:
         elif not isinstance(scalar, (int, float, bool, type(None))):
             raise ValueError(f"the attribute {name!r} must be a string, a number, true, false or null")
     return value
+
+
+def read_vectors(value: object) -> object:
+    """
+    Lists of numbers by name as (d,) float32 arrays.
+
+    Raises:
+        ValueError: one is no flat list of numbers, or too long.
+    """
+    return {name: _read_vector(name, numbers) for name, numbers in value.items()} if isinstance(value, dict) else value
+
+
+def _read_vector(name: str, numbers: object) -> FloatArray:
+    if not isinstance(numbers, list) or not 1 <= len(numbers) <= MOST_NUMBERS:
+        raise ValueError(f"the vector {name!r} must be a list of 1 to {MOST_NUMBERS:,} numbers")
+    if not all(type(number) in (int, float) for number in numbers):
+        raise ValueError(f"the vector {name!r} must hold numbers and nothing else")
+    with np.errstate(over="ignore"):
+        return np.array(numbers, np.float64).astype(np.float32)
 
 
 def read_base64(value: object) -> object:
@@ -144,3 +166,9 @@ def at_most(count: int) -> BeforeValidator:
 
 
 Attributes = Annotated[dict[str, Any], AfterValidator(check_attributes), at_most(MAX_ATTRIBUTES)]
+_VECTORS_SCHEMA = {
+    "type": "object",
+    "maxProperties": MAX_VECTORS,
+    "additionalProperties": {"type": "array", "items": {"type": "number"}, "minItems": 1, "maxItems": MOST_NUMBERS},
+}
+Vectors = Annotated[dict[str, Any], BeforeValidator(read_vectors), at_most(MAX_VECTORS), WithJsonSchema(_VECTORS_SCHEMA)]

@@ -207,9 +207,9 @@ def _encode_chunk(
 ) -> list[list[bytes | None]]:
     items = [_read(item, reader, bad) for item in chunk]
     wanted, known = [], []
-    for m, modality in enumerate(reader.encoders):
-        encoder = reader.encoders[modality]
-        found = cache.get(names[m], [item.keys[m] or "" for item in items])
+    encoders = list(reader.encoders.values())
+    for m, (modality, encoder) in enumerate(reader.encoders.items()):
+        found = {} if encoder.spec.is_given else cache.get(names[m], [item.keys[m] or "" for item in items])
         known.append({key: data for key, data in found.items() if is_row(data, encoder.spec.dim, sparse=encoder.spec.sparse)})
         if kept is not None:
             given = kept.get(modality, encoder.spec.fingerprint, [item.item_id for item in items])
@@ -222,7 +222,8 @@ def _encode_chunk(
                 bad.note("unreadable picture", f"{item.item_id}: {refused[item.keys[m] or '']}")
     for m, encoded in enumerate(reader.run([list(raws.values()) for raws in wanted])):
         fresh = {key: row_to_bytes(encoded, row) for row, key in enumerate(wanted[m])}
-        cache.put(names[m], fresh)
+        if not encoders[m].spec.is_given:  # what came with the item need not be kept a second time
+            cache.put(names[m], fresh)
         known[m] |= fresh
     return [[known[m].get(key or "") for m, key in enumerate(item.keys)] for item in items]
 
@@ -235,7 +236,7 @@ def _take_kept(
     for item in items:
         read, data = given.get(item.item_id, ("", b""))
         key = item.keys[m]
-        if data and key is None and encoder.spec.kind is Kind.IMAGE:
+        if data and key is None and encoder.spec.kind in (Kind.IMAGE, Kind.VECTORS):
             key = read = f"of {item.item_id}"
         if data and key and key == read:
             known[key] = data
@@ -248,11 +249,15 @@ def _read(item: CatalogueItem, reader: ContentEncoder, bad: BadRows) -> _Item:
         content = item.content()
     except OSError as error:
         bad.note("missing picture file", f"{item.item_id}: {error.strerror}")
-        content = Content(item.title, item.text, None, item.attributes)
-    picture = None if content.image is None else _hash(content.image)
-    written = {name: reader.written(name, content) for name in reader.encoders}
-    keys = (picture if reader.is_picture(name) else (_hash(read.encode()) if read else None) for name, read in written.items())
-    return _Item(item.item_id, content, tuple(keys))
+        content = Content(item.title, item.text, None, item.attributes, vectors=item.vectors)
+    return _Item(item.item_id, content, tuple(_key(reader, name, content) for name in reader.encoders))
+
+
+def _key(reader: ContentEncoder, modality: str, content: Content) -> str | None:
+    """What an item's features are kept under; None where there is nothing to read."""
+    if not reader.is_picture(modality):
+        return reader.input(modality, content) or None
+    return None if content.image is None else _hash(content.image)
 
 
 def _take_raws(items: Mapping[str, _Item], modality: str, reader: ContentEncoder) -> tuple[dict[str, Raw], dict[str, str]]:
@@ -261,7 +266,9 @@ def _take_raws(items: Mapping[str, _Item], modality: str, reader: ContentEncoder
     refused: dict[str, str] = {}
     for key, item in items.items():
         if not reader.is_picture(modality):
-            raws[key] = reader.written(modality, item.content)
+            read = reader.read_given(modality, item.content)
+            assert read is not None  # it has a key
+            raws[key] = read
             continue
         try:
             raws[key] = shrink(reader.encoders[modality], decode_image(item.content.image or b""))

@@ -43,13 +43,18 @@ def make_reader(readings: Mapping[str, Reading]) -> ContentEncoder:
 
 def reading_of(folder: DataFolder, asked: ReadingConfig) -> ReadingConfig:
     """
-    What was asked for over what a folder gives, where it gives features: then these are read, and nothing is encoded.
+    What was asked for over what a folder gives.
+
+    Where it gives features, these are read and nothing is encoded; where it has vectors beside its tables, these are read too,
+    in place of what the recipe reads under the same name.
 
     Raises:
         BadConfig: words are to be read, and the folder has none.
     """
-    if not folder.given or "*" in asked.encoders:
+    if "*" in asked.encoders:
         return asked
+    if not folder.given:
+        return replace(asked, encoders={**_vector_names(folder), **asked.encoders})
     if asked.text_fields != ReadingConfig().text_fields:
         raise BadConfig(f"--text-fields means nothing here: {folder.path} has features, and no words")
     return replace(asked, encoders={"*": "none", **_given_names(folder), **asked.encoders})
@@ -57,6 +62,10 @@ def reading_of(folder: DataFolder, asked: ReadingConfig) -> ReadingConfig:
 
 def _given_names(folder: DataFolder) -> dict[str, str]:
     return {modality: features.encoder.spec.id for modality, features in folder.given.items()}
+
+
+def _vector_names(folder: DataFolder) -> dict[str, str]:
+    return {name: f"vectors:{dim}" for name, dim in folder.vector_widths.items()}
 
 
 def make_readings(
@@ -97,7 +106,7 @@ def _find_encoder(folder: DataFolder, modality: str, name: str, device: str) -> 
 
 
 def _fields_of(modality: str, encoder: Encoder, attributes: tuple[str, ...], config: ReadingConfig) -> tuple[str, ...]:
-    """What an encoder reads of what is written of an item: nothing where it reads pictures, or its features are given."""
+    """What an encoder reads of what is written of an item: nothing where it reads pictures, or what came with the item."""
     if encoder.spec.is_given:
         return ()
     if encoder.spec.kind is Kind.ATTRIBUTES:

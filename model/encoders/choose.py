@@ -1,12 +1,12 @@
 """From a name in a training config or a manifest to an encoder."""
 
-from model.encoders.given import NOTHING_TO_MAKE
+from model.encoders.given import MOST_NUMBERS, NOTHING_TO_MAKE, VectorEncoder
 from model.encoders.spec import GIVEN, Encoder, Kind
 from model.errors import EncoderUnavailable
 
 ACCEPTED = (
     "minilm, minilm-sentences, efficientnet-lite0, lexical-words, lexical-phrases, lexical-attributes, "
-    "sentence-text:FOLDER_OR_HUB_ID, sentence-image:FOLDER_OR_HUB_ID, or for tests hash-text:DIM and hash-image:DIM"
+    "sentence-text:FOLDER_OR_HUB_ID, sentence-image:FOLDER_OR_HUB_ID, vectors:DIM, or for tests hash-text:DIM and hash-image:DIM"
 )
 
 
@@ -47,10 +47,8 @@ def make_encoder(name: str, device: str = "cpu") -> Encoder:
         from model.encoders.sentence import SentenceEncoder, find_folder
 
         return SentenceEncoder(find_folder(source), _kind(family), encoder_id="sentence-transformers", device=device)
-    if family in ("hash-text", "hash-image") and source.isdecimal() and 1 <= int(source) <= 4096:
-        from model.encoders.hashing import HashEncoder
-
-        return HashEncoder(_kind(family), int(source))
+    if family in ("vectors", "hash-text", "hash-image") and source.isdecimal():
+        return _make_sized(name, family, int(source))
     raise EncoderUnavailable(name, f"accepted are {ACCEPTED}")
 
 
@@ -62,6 +60,16 @@ def _make_lexical(name: str) -> Encoder:
         return AttributeEncoder()
     if name in ("lexical-words", "lexical-phrases"):
         return LexicalEncoder(name.removeprefix("lexical-"))
+    raise EncoderUnavailable(name, f"accepted are {ACCEPTED}")
+
+
+def _make_sized(name: str, family: str, dim: int) -> Encoder:
+    from model.encoders.hashing import HashEncoder
+
+    if family == "vectors" and 1 <= dim <= MOST_NUMBERS:
+        return VectorEncoder(dim)
+    if family != "vectors" and 1 <= dim <= 4096:
+        return HashEncoder(_kind(family), dim)
     raise EncoderUnavailable(name, f"accepted are {ACCEPTED}")
 
 

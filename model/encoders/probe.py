@@ -37,7 +37,7 @@ class Probes:
 
     def verify(self, modality: str, encoder: Encoder, backend: str) -> None:
         """
-        Of features that came with the data there is nothing to try: their file's hash, in the spec, says which they are.
+        Of features that came with the data there is nothing to try.
 
         Args:
             backend: what the checkpoint's features were computed with; another one must agree more closely.

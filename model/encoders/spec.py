@@ -15,10 +15,10 @@ from PIL import Image
 from model.errors import CheckpointFormat, EncoderMismatch
 from model.features import Encoding
 
-Raw: TypeAlias = str | Image.Image | NDArray[np.uint8]
+Raw: TypeAlias = str | Image.Image | NDArray[np.uint8] | NDArray[np.float32]
 """
-What one encoder reads of one item: its words, its attributes as `Content.facts` writes them, or its decoded picture, perhaps
-shrunk to the pixels that the encoder looks at.
+What one encoder reads of one item: its words, its attributes as `Content.facts` writes them, its decoded picture, perhaps
+shrunk to the pixels that the encoder looks at, or a vector that came with it.
 """
 
 GIVEN = "given-"
@@ -31,6 +31,8 @@ class Kind(StrEnum):
     IMAGE = "image"
     TEXT = "text"
     ATTRIBUTES = "attributes"
+    VECTORS = "vectors"
+    """Numbers that somebody else made of it: of its sound, say, or of its picture by a network that is not here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,10 @@ class EncoderSpec:
     def is_given(self) -> bool:
         """Whether the features came with the data, so that there is no encoder to try or to serve with."""
         return self.id.startswith(GIVEN)
+
+    def content(self, modality: str) -> str:
+        """The kind of content that a modality of this encoder tells of; vectors are of a kind of their own, named as they are."""
+        return modality if self.kind is Kind.VECTORS else str(self.kind)
 
     def require_same(self, modality: str, other: Self) -> None:
         """

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from model.content import Content, Scalar
+from model.content import Content, FloatArray, Scalar
 from model.plain.bad_rows import BadRows
 from model.plain.tables import find_table
 from model.plain.text_tables import Row
+from model.plain.vectors import note_unknown, read_vectors
 
 WARM, COLD_VAL, COLD_TEST = SPLITS = ("warm", "cold_val", "cold_test")
 """What the column `split` says: learn from it; hold it out, choose and stop by it; leave it out of both."""
@@ -34,6 +35,8 @@ class CatalogueItem:
     """`published_at` and `expires_at` where the table has them: RFC 3339, None where blank; what is no date as it stands."""
     hidden: str = ""
     """Whether lists may have it, as the table says it (see `read_truth`); blank where it does not."""
+    vectors: Mapping[str, FloatArray] = field(default_factory=dict)
+    """By modality, (d,) float32: what lies beside the table (model/plain/vectors.py)."""
 
     def content(self) -> Content:
         """
@@ -43,7 +46,7 @@ class CatalogueItem:
             OSError: the picture cannot be read.
         """
         image = None if self.image is None else self.image.read_bytes()
-        return Content(self.title, self.text, image, self.attributes)
+        return Content(self.title, self.text, image, self.attributes, vectors=self.vectors)
 
 
 def read_items(folder: Path, bad: BadRows) -> list[CatalogueItem]:
@@ -55,20 +58,23 @@ def read_items(folder: Path, bad: BadRows) -> list[CatalogueItem]:
     """
     table = find_table(folder, "items")
     items: dict[str, CatalogueItem] = {}
+    vectors = read_vectors(folder, bad)
     for where, row, fault in table.rows(["item_id"]):
         bad.rows += 1
         if fault:
             bad.drop(fault, where)
             continue
-        item = _to_item(folder, row, where, bad)
+        own = {name: rows[item_id] for name, rows in vectors.items() if (item_id := read_word(row["item_id"])) in rows}
+        item = _to_item(folder, row, where, bad, own)
         if item is not None and item.item_id in items:
             bad.drop("duplicate item_id", f"{where}: {item.item_id}")
         elif item is not None:
             items[item.item_id] = item
+    note_unknown(vectors, items.keys(), bad)
     return list(items.values())
 
 
-def _to_item(folder: Path, row: Row, where: str, bad: BadRows) -> CatalogueItem | None:
+def _to_item(folder: Path, row: Row, where: str, bad: BadRows, vectors: Mapping[str, FloatArray]) -> CatalogueItem | None:
     item_id = read_word(row.get("item_id"))
     if not item_id:
         bad.drop("no item_id", where)
@@ -78,13 +84,14 @@ def _to_item(folder: Path, row: Row, where: str, bad: BadRows) -> CatalogueItem 
     image, image_url = _find_image(folder, read_word(row.get("image")), named, bad)
     attributes = _read_attributes(row)
     if not title and not text:
-        if image is None and not image_url and not row.get("has_features") and not any(map(read_word, attributes.values())):
+        has_else = image is not None or image_url or row.get("has_features") or vectors
+        if not has_else and not any(map(read_word, attributes.values())):
             bad.drop("no picture, words or attributes", named)
             return None
         bad.remark("blank text", named)
     dates = {name: _read_date(read_word(row[name])) for name in _DATES if name in row}
     split, hidden = read_word(row.get("split")), read_word(row.get("hidden"))
-    return CatalogueItem(item_id, title, text, image, split, attributes, image_url, dates, hidden)
+    return CatalogueItem(item_id, title, text, image, split, attributes, image_url, dates, hidden, vectors)
 
 
 def _read_attributes(row: Row) -> dict[str, Scalar]:

@@ -189,7 +189,8 @@ def _body(item: CatalogueItem) -> dict[str, Any]:
     """
     hidden, content = _read_hidden(item), item.content()
     words = {"title": content.title, "text": content.text}
-    body = item_body(item.item_id, **words, image=content.image, attributes=content.attributes, hidden=hidden)
+    vectors = {name: vector.tolist() for name, vector in content.vectors.items()}
+    body = item_body(item.item_id, **words, image=content.image, attributes=content.attributes, hidden=hidden, vectors=vectors)
     return {**body, **item.dates}
 
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from model.content import Content, Scalar
+from model.content import Content, FloatArray, Scalar
 from model.content_encoder import Prepared
 from model.encoders.spec import Kind
+from model.errors import UnusableVector
 from service.errors import InvalidField
 from service.fields import check_attributes
 from service.space import Space
@@ -28,6 +29,8 @@ class NewItem:
     published_at: float | None = None
     expires_at: float | None = None
     hidden: bool = False
+    vectors: Mapping[str, FloatArray] = field(default_factory=dict)
+    """By modality, (d,) float32: what encoders elsewhere made of it."""
     unnamed: Set[str] = frozenset({"published_at", "expires_at", "hidden"})
     """Which of these three nobody named: what is known of them stays."""
 
@@ -39,7 +42,8 @@ class NewItem:
     def content(self, fetched: tuple[bytes, ...] = ()) -> Content:
         """What encoders read of it, with the pictures that its URLs gave."""
         first, *others = (*self.images, *fetched) or (None,)
-        return Content(self.title, self.text, first, self.attributes, tuple(image for image in others if image is not None))
+        more = tuple(image for image in others if image is not None)
+        return Content(self.title, self.text, first, self.attributes, more, self.vectors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ def draft_posted(space: Space, new: NewItem, content: Content, known: StoredItem
     Raises:
         ContentError: the content cannot be used.
     """
+    _require_read(space, content)
     inputs = space.tower.inputs(content)
     kept = _still_true(space, known, inputs)
     prepared = space.tower.prepare(content, max_pixels, kept)
@@ -128,6 +133,17 @@ def draft_changed(space: Space, changes: ItemChanges, known: StoredItem) -> Draf
     )
 
 
+def _require_read(space: Space, content: Content) -> None:
+    """
+    Raises:
+        UnusableVector: there is a vector by a name that the space reads none of, so that it would be lost.
+    """
+    read = space.tower.modalities_of(Kind.VECTORS)
+    for name in sorted(content.vectors.keys() - read):
+        names = f"of {', '.join(sorted(read))} alone" if read else "of no name"
+        raise UnusableVector(name, f"the checkpoint reads vectors {names}")
+
+
 def _still_true(space: Space, known: StoredItem | None, inputs: Mapping[str, str]) -> dict[str, StoredFeatures]:
     """Stored features that the space's encoders would make again of these inputs."""
     stored = {} if known is None else known.features
@@ -140,8 +156,9 @@ def _still_true(space: Space, known: StoredItem | None, inputs: Mapping[str, str
 
 
 def _of_pictures_and_others(space: Space, known: StoredItem) -> dict[str, StoredFeatures]:
-    """Stored features that changed words and attributes leave as they are: of pictures, and of what another checkpoint reads."""
-    words = space.tower.fingerprints.keys() - space.tower.modalities_of(Kind.IMAGE)
+    """Stored features that changed words and attributes leave alone: of pictures, vectors, and what another checkpoint reads."""
+    others = space.tower.modalities_of(Kind.IMAGE) | space.tower.modalities_of(Kind.VECTORS)
+    words = space.tower.fingerprints.keys() - others
     return {name: kept for name, kept in known.features.items() if name not in words}
 
 

@@ -40,10 +40,16 @@ class Method:
     prepare: Callable[[Job], Space]
     reads: tuple[str, ...] = STANDARD
     """Its modalities; empty for all that there are."""
+    leaves_out: tuple[str, ...] = ()
+    """Those of them that it does not read."""
     takes_away: bool = False
     """It is another method that reads less: where it reads as much, there is nothing to compare."""
     inside: Callable[[Job], int] = lambda job: 1
     """How many settings each fit chooses among by itself, by whatever it may see."""
+
+    def modalities(self, known: Iterable[str]) -> tuple[str, ...]:
+        """Which modalities it reads where these are there."""
+        return tuple(name for name in self.reads or known if name not in self.leaves_out)
 
 
 def remembering(make: Callable[[Setting], Made], names: Iterable[str], kept: int = 1) -> Callable[[Setting], Made]:

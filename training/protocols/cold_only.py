@@ -66,7 +66,7 @@ def judge(ranker: Ranker, cold: ColdData) -> Ranking:
 def tune(method: Method, trial: Trial) -> Outcome:
     """Tries settings, chooses by the validation items, and ranks the test items with the chosen one alone."""
     start = time.monotonic()
-    seen = trial.reading(method.reads) if method.reads else trial
+    seen = trial.reading(method.modalities(trial.job.specs))
     if method.takes_away and seen.job.specs.keys() == trial.job.specs.keys():
         raise NotApplicable("this run reads nothing of what it leaves away")
     looked = judged_by_few(seen.job.cold)

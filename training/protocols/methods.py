@@ -20,7 +20,7 @@ from training.recipes.trained import Job, Trained
 OURS = "thaw"
 
 
-def thaw(name: str, *, reads: tuple[str, ...] = (), **numbers: str) -> Method:
+def thaw(name: str, *, reads: tuple[str, ...] = (), leaves_out: tuple[str, ...] = (), **numbers: str) -> Method:
     """The recipe, some numbers fixed."""
 
     ours = read_numbers(ThawNumbers, numbers)
@@ -28,7 +28,8 @@ def thaw(name: str, *, reads: tuple[str, ...] = (), **numbers: str) -> Method:
     def prepare(job: Job) -> Space:
         return Space(lambda _: of_trained(train_thaw(job, ours)))
 
-    return Method(name, prepare, reads, takes_away=bool(reads), inside=lambda job: count_settings(job, ours))
+    less = bool(reads or leaves_out)
+    return Method(name, prepare, reads, leaves_out, takes_away=less, inside=lambda job: count_settings(job, ours))
 
 
 def of_trained(trained: Trained) -> Ranker:
@@ -49,9 +50,9 @@ METHODS: Mapping[str, Method] = {
         thaw("thaw: uniform routers", router_rate="0"),
         thaw("thaw: no heads", head_rate="0"),
         thaw("thaw: the teacher's factors alone", width="64", likeness="0"),
-        thaw("thaw: no picture", reads=("text", "title", "sentences", "words", "phrases", "attributes")),
-        thaw("thaw: no attributes", reads=("image", "text", "title", "sentences", "words", "phrases")),
-        thaw("thaw: no words or phrases", reads=("image", "text", "title", "sentences", "attributes")),
+        thaw("thaw: no picture", leaves_out=("image",)),
+        thaw("thaw: no attributes", leaves_out=("attributes",)),
+        thaw("thaw: no words or phrases", leaves_out=("words", "phrases")),
         thaw("thaw: whole text and picture", reads=STANDARD),
         thaw("thaw: one expert", reads=("text",)),
         Method("paper", _paper, STANDARD),

@@ -77,10 +77,10 @@ def _kinds(trial: Trial) -> dict[str, tuple[str, ...]]:
     """
     present = trial.job.warm.features.present
     specs = {name: spec for at, (name, spec) in enumerate(trial.job.specs.items()) if present[:, at].any()}
-    kinds = sorted({str(spec.kind) for spec in specs.values()})
+    kinds = sorted({spec.content(name) for name, spec in specs.items()})
     if len(kinds) < 2:
         raise NothingLeft(f"`missing` removes a kind of content, and these items have {' and '.join(kinds) or 'none'} alone")
-    return {kind: tuple(name for name, spec in specs.items() if str(spec.kind) == kind) for kind in kinds}
+    return {kind: tuple(name for name, spec in specs.items() if spec.content(name) == kind) for kind in kinds}
 
 
 def _lose_one(trial: Trial, kinds: Sequence[tuple[str, ...]]) -> Trial:

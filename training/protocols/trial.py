@@ -70,7 +70,8 @@ class Trial:
             NotApplicable: this run reads none of them.
         """
         if not set(modalities) & self.job.specs.keys():
-            raise NotApplicable(f"this run has no encoder of what is read: {', '.join(modalities)}")
+            what = f"no encoder of what is read: {', '.join(modalities)}" if modalities else "nothing else to read"
+            raise NotApplicable(f"this run has {what}")
         at = [place for place, name in enumerate(self.job.specs) if name in modalities]
         specs = {name: spec for name, spec in self.job.specs.items() if name in modalities}
         warm, cold = self.job.warm, self.job.cold

@@ -128,22 +128,22 @@ def count_settings(job: Job, numbers: ThawNumbers) -> int:
 
 def _readings(job: Job, counts: Sequence[int]) -> list[tuple[str, list[int]]]:
     """What each view reads: everything together, then each kind of content alone; of modalities with so many items each."""
-    readable = _readable(job, counts)
-    order = (Kind.TEXT, Kind.IMAGE, Kind.ATTRIBUTES)
-    kinds = {kind: [at for at, spec in readable.items() if spec.kind is kind] for kind in order}
-    alone = [(str(kind), positions) for kind, positions in kinds.items() if positions]
+    kinds: dict[str, list[int]] = {str(kind): [] for kind in (Kind.TEXT, Kind.IMAGE, Kind.ATTRIBUTES)}
+    for at, (name, spec) in _readable(job, counts).items():
+        kinds.setdefault(spec.content(name), []).append(at)
+    alone = [(kind, positions) for kind, positions in kinds.items() if positions]
     together = sorted(position for _, positions in alone for position in positions)
     return [(TOGETHER, together), *alone] if len(alone) > 1 else alone
 
 
-def _readable(job: Job, counts: Sequence[int]) -> dict[int, EncoderSpec]:
+def _readable(job: Job, counts: Sequence[int]) -> dict[int, tuple[str, EncoderSpec]]:
     """
-    Positions and encoders of the modalities that two warm items have: fewer teach nothing.
+    Positions, names and encoders of the modalities that two warm items have: fewer teach nothing.
 
     Raises:
         NothingLeft: there is none.
     """
-    found = {at: spec for at, spec in enumerate(job.specs.values()) if counts[at] >= _FEWEST}
+    found = {at: named for at, named in enumerate(job.specs.items()) if counts[at] >= _FEWEST}
     if not found:
         raise NothingLeft("no modality is present in two warm items: there is nothing to learn from")
     return found

@@ -27,7 +27,9 @@ from service.items.drafts import ItemChanges, NewItem
 
 _MAY_STAY = frozenset({"published_at", "expires_at", "hidden"})
 """What is known of an item stays where a post does not name it."""
-_FORM_FIELDS = {"item_id", "title", "text", "attributes", "published_at", "expires_at", "hidden", "image_url", "image"}
+_JSON_FIELDS = ("attributes", "vectors")
+"""Fields of a form that hold JSON."""
+_FORM_FIELDS = {"item_id", "title", "text", *_JSON_FIELDS, "published_at", "expires_at", "hidden", "image_url", "image"}
 _TRUTHS: dict[object, bool] = {"true": True, "false": False}
 """As a form writes them."""
 _CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
@@ -118,8 +120,8 @@ async def _read_form(request: Request) -> NewItem:
             fields, images = await _split_form(form)
     except HTTPException as error:
         raise MalformedBody(str(error.detail)) from error
-    if "attributes" in fields:
-        fields["attributes"] = parse_json(str(fields["attributes"]).encode("utf-8", "surrogatepass"), "attributes")
+    for name in fields.keys() & _JSON_FIELDS:
+        fields[name] = parse_json(str(fields[name]).encode("utf-8", "surrogatepass"), name)
     if "hidden" in fields:
         fields["hidden"] = _TRUTHS.get(fields["hidden"], fields["hidden"])
     return _to_item(fields, images)
@@ -157,5 +159,6 @@ def _to_item(fields: object, files: tuple[bytes, ...]) -> NewItem:
         published_at=body.published_at,
         expires_at=body.expires_at,
         hidden=body.hidden,
+        vectors=body.vectors,
         unnamed=_MAY_STAY - body.model_fields_set,
     )

@@ -22,6 +22,7 @@ from model.errors import (
     NothingPresent,
     ProjectError,
     UnreadableImage,
+    UnusableVector,
 )
 from service.errors import (
     AccessError,
@@ -75,6 +76,7 @@ PROBLEMS: dict[type[ProjectError], Problem] = {
     NothingPresent: Problem(422, "nothing-present", "The item has no content"),
     UnreadableImage: Problem(422, "unreadable-image", "The picture cannot be read"),
     ImageTooLarge: Problem(422, "image-too-large", "The picture has too many pixels"),
+    UnusableVector: Problem(422, "unusable-vector", "A vector cannot be used"),
     ImageUrlRefused: Problem(422, "image-url-refused", "The picture's URL is not one that is asked"),
     ImageFetchFailed: Problem(422, "image-not-fetched", "The picture did not come from its URL"),
     ContentError: Problem(422, "unusable-content", "The content cannot be used"),

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from service.fields import Attributes, Base64File, Body, Id, Moment, Words, at_most
+from service.fields import Attributes, Base64File, Body, Id, Moment, Vectors, Words, at_most
 
 MAX_PICTURES = 8
 MAX_NAMED = 500
@@ -12,7 +12,7 @@ MAX_NAMED = 500
 
 
 class ItemBody(Body):
-    """One item to ingest. At least one of `title`, `text`, the picture and the attributes that are read must say something."""
+    """One item to ingest. `title`, `text`, a picture, or attributes or vectors that are read: at least one must say something."""
 
     model_config = ConfigDict(str_max_length=2**26)
 
@@ -33,6 +33,11 @@ class ItemBody(Body):
         default_factory=dict,
         description="Flat: strings, finite numbers, booleans, null; at most 100, of 100,000 characters together.",
         examples=[{"price": 12.5}],
+    )
+    vectors: Vectors = Field(
+        default_factory=dict,
+        description="What encoders of your own made of it, by the names and of the lengths that the checkpoint was trained on.",
+        examples=[{"sound": [0.25, -0.5, 1.0]}],
     )
     published_at: Moment | None = Field(
         None,
