@@ -11,15 +11,16 @@ from service.items.drafts import ItemChanges
 class ItemPatch(Body):
     """What shall be different about an item; what is left out stays as it is."""
 
-    title: Words = Field("", max_length=1000, description="Its new name.")
-    text: Words = Field("", max_length=100_000, description="What is said of it now.")
+    # Made by factories, so that the document names no defaults: clients made from it would send them, and empty what was there.
+    title: Words = Field(default_factory=str, max_length=1000, description="Its new name.")
+    text: Words = Field(default_factory=str, max_length=100_000, description="What is said of it now.")
     attributes: Annotated[dict[str, Any], AfterValidator(check_attributes), at_most(1000)] = Field(
         default_factory=dict,
         description="Merged into what it has; null removes one. At most 100 remain, of 100,000 characters together.",
         examples=[{"price": 9.5, "season": None}],
     )
-    hidden: StrictBool = Field(False, description="True: no list has it any more. False: lists may have it again.")
-    hidden_reason: Words = Field("", max_length=200, description="Why it is hidden; only beside `hidden`: true.")
+    hidden: StrictBool = Field(default_factory=bool, description="True: no list has it any more. False: lists may have it again.")
+    hidden_reason: Words = Field(default_factory=str, max_length=200, description="Why it is hidden; only beside `hidden`: true.")
     published_at: Moment | None = Field(None, description="When it came out, RFC 3339 with its zone; null forgets it.")
     expires_at: Moment | None = Field(
         None, description="From when on no list has it any more, RFC 3339 with its zone; null: never."

@@ -66,6 +66,14 @@ def test_every_field_is_described() -> None:
     assert [where for where, schema in all_properties() if not schema.get("description")] == []
 
 
+def test_a_change_names_no_default_that_a_generated_client_would_send() -> None:
+    change = DOCUMENT["paths"]["/items/{item_id}"]["patch"]["requestBody"]
+    fields = list(schemas(change, "change"))
+
+    assert "change.content.application/json.schema.hidden" in [where for where, _ in fields]
+    assert [where for where, schema in fields if "default" in schema] == []
+
+
 def test_every_number_that_can_be_sent_has_its_range() -> None:
     sent = [
         (f"{path} {one['name']}", one["schema"]) for path, _, operation in operations(DOCUMENT) for one in parameters(operation)
