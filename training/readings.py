@@ -65,7 +65,7 @@ def _given_names(folder: DataFolder) -> dict[str, str]:
 
 
 def _vector_names(folder: DataFolder) -> dict[str, str]:
-    return {name: f"vectors:{dim}" for name, dim in folder.vector_widths.items()}
+    return {name: f"vectors:{dim}" for name, dim in sorted(folder.vector_widths.items())}
 
 
 def make_readings(

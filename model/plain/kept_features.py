@@ -1,7 +1,7 @@
 """Features that lie in a plain folder beside its tables, so that nothing of it need be encoded again."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -59,3 +59,8 @@ class FolderFeatures:
         query = f"SELECT item_id, input, vector FROM features WHERE modality = ? AND fingerprint = ? AND item_id IN ({marks})"  # noqa: S608 - marks only
         found = self._database.execute(query, [modality, fingerprint, *item_ids])
         return {item_id: (read, data) for item_id, read, data in found}
+
+    def makers(self) -> Iterator[tuple[str, str, int]]:
+        """Each modality that some item has features of, its encoder's fingerprint, and the bytes of the shortest ones."""
+        if self._database is not None:
+            yield from self._database.execute("SELECT modality, fingerprint, MIN(LENGTH(vector)) FROM features GROUP BY 1, 2")

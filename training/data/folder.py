@@ -31,11 +31,8 @@ class DataFolder:
 
     given: Mapping[str, GivenFeatures] = field(default_factory=dict)
     """By modality, features that lie there instead of content; none where there is content to encode."""
-
-    @property
-    def vector_widths(self) -> dict[str, int]:
-        """By modality: how many numbers the vectors have that lie beside the table of items, in the order of the names."""
-        return dict(sorted({name: len(vector) for item in self.items for name, vector in item.vectors.items()}.items()))
+    vector_widths: Mapping[str, int] = field(default_factory=dict)
+    """By modality, how many numbers the vectors have that came with items."""
 
     def require_usable(self, max_bad_share: float) -> None:
         """

@@ -180,7 +180,7 @@ async def test_vectors_go_on_into_the_next_checkpoint(
     await post(shop, item_id="other", vectors=sound(OTHER))
     export(settings, choose_checkpoint(settings), tmp_path / "data", HoldOut())
 
-    train_on(tmp_path / "data", tmp_path / "next", feature_cache, sound=f"vectors:{DIM}")
+    train_on(tmp_path / "data", tmp_path / "next", feature_cache)
     said = await swap(shop, tmp_path / "next")
 
     assert said["swap"]["state"] == "done"
