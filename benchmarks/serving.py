@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from statistics import median
+from urllib.parse import quote
 
 from benchmarks.load import Load, ask
 from benchmarks.running import Running, free_port, new_store, running, serving, thaw
@@ -82,11 +83,13 @@ def _throughput(service: Running, work: Path, paths: Path, seconds: float) -> li
     used = service.cpu_seconds()
     found = _checked(ask(service.port, paths, connections=CONNECTIONS, seconds=seconds))
     used = service.cpu_seconds() - used
+    filtered = _checked(ask(service.port, _filtered(work, paths), connections=CONNECTIONS, seconds=seconds))
     return [
         ("a route that does nothing", f"{floor.per_second:,.0f} requests/s"),
         ("lists of 20, each for another user", f"{found.per_second:,.0f} requests/s"),
         ("of the route that does nothing", f"{found.per_second / floor.per_second:.0%}"),
         ("CPU of one list", f"{1000 * used / found.answers:.2f} ms"),
+        ("such lists of all but one colour", f"{filtered.per_second:,.0f} requests/s"),
     ]
 
 
@@ -161,6 +164,14 @@ def _paths(work: Path, users: int) -> Path:
     paths = work / "paths.txt"
     paths.write_text("\n".join(f"/recommend/{user_id(number)}?k=20" for number in order))
     return paths
+
+
+def _filtered(work: Path, paths: Path) -> Path:
+    """The same lists, without the items of a colour."""
+    wanted = quote('{"must_not": [{"attribute": "colour", "equals": "blue"}]}')
+    filtered = work / "filtered.txt"
+    filtered.write_text("\n".join(f"{path}&filter={wanted}" for path in paths.read_text().splitlines()))
+    return filtered
 
 
 def _times(load: Load) -> str:

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from functools import lru_cache
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -18,6 +19,7 @@ from service.index.where import Between, Condition, OneOf, Where
 _BOUNDS = ("gte", "gt", "lte", "lt")
 _OPERATORS = ("equals", "any_of", *_BOUNDS)
 _MOST_CONDITIONS, _MOST_VALUES = 64, 1000
+_SHORT = 500  # characters
 _SCALAR = {"type": ["string", "number", "boolean", "null"]}
 _Value = Annotated[Any, WithJsonSchema(_SCALAR)]
 _Values = Annotated[Any, WithJsonSchema({"type": "array", "items": _SCALAR, "minItems": 1, "maxItems": _MOST_VALUES})]
@@ -63,6 +65,18 @@ class AttributeCondition(Body):
             _refuse(self.attribute, f"`any_of` takes a list of 1 to {_MOST_VALUES} strings, finite numbers, true, false or null")
         return self
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it lets the same items through: 1 and true are equal to Python, and two values here."""
+        if not isinstance(other, AttributeCondition):
+            return NotImplemented
+        return super().__eq__(other) and self._kinds() == other._kinds()
+
+    def __hash__(self) -> int:
+        return hash(self.attribute)
+
+    def _kinds(self) -> list[type]:
+        return [type(value) for value in (self.equals, *(self.any_of or ()))]
+
     def to_condition(self) -> Condition:
         """As the index takes it."""
         if "equals" in self.model_fields_set:
@@ -87,6 +101,11 @@ class AttributeFilter(Body):
     should: _Conditions = Field((), description="At least one of these holds, where there are any.")
     must_not: _Conditions = Field((), description="None of these holds.")
 
+    def count_values(self) -> int:
+        """How many values and pairs of bounds items are compared with."""
+        conditions = (*self.must, *self.should, *self.must_not)
+        return sum(1 if condition.any_of is None else len(condition.any_of) for condition in conditions)
+
     def to_where(self, since: float | None) -> Where | None:
         """
         As the index takes it; None where nothing is asked.
@@ -108,15 +127,24 @@ def read_filter(text: str) -> AttributeFilter:
     """
     A filter from a query's parameter.
 
+    Short ones that came lately are not read again: all lists of a shop may have the same one.
+
     Raises:
         ValueError: it is no filter; names the attribute and the operator.
     """
+    return _kept_filter(text) if len(text) <= _SHORT else _read_filter(text)
+
+
+def _read_filter(text: str) -> AttributeFilter:
     try:
         return AttributeFilter.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = "".join(f"{part}: " for part in map(str, first["loc"]))
         raise ValueError(where + str(first["msg"]).removeprefix("Value error, ")) from error
+
+
+_kept_filter = lru_cache(maxsize=1024)(_read_filter)
 
 
 def _refuse(attribute: object, reason: str) -> None:

@@ -10,12 +10,12 @@ from service.index.protocol import Candidate, Index, Query
 from service.index.where import Where
 from service.lists.diversify import candidates_for, choose_diverse
 from service.lists.explore import interleave, slots
-from service.lists.filters import NO_FILTER
 from service.lists.recommendation_id import Origin
 from service.lists.wish import Pick, Reason, Wish
 from service.users.history import History
 
 _FEW_PLACES = 100
+_FEW_VALUES = 8
 _POOL = 10  # newest items that one slot for them is filled from
 
 
@@ -73,7 +73,7 @@ class Ranking:
     def is_quick(self, wish: Wish) -> bool:
         """Whether a list is one search by embeddings and little else."""
         is_short = wish.k <= _FEW_PLACES and self._slots(wish) == 0
-        return is_short and wish.diversity == 0 and wish.attributes is NO_FILTER
+        return is_short and wish.diversity == 0 and wish.attributes.count_values() <= _FEW_VALUES
 
     def rank(self, readers: Sequence[Reader], wish: Wish) -> list[list[Pick]]:
         """A list for each reader, by one search for all of them."""

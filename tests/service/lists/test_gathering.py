@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from service.index.faiss_flat import FlatIndex
-from service.lists.filters import AttributeFilter
+from service.lists.filters import AttributeCondition, AttributeFilter
 from service.lists.gathering import AT_ONCE, FEW_ITEMS, Gathering
 from service.lists.ranking import Defaults, Ranking, Reader
 from service.lists.recommendation_id import Origin
@@ -115,6 +115,12 @@ async def test_no_call_ranks_for_more_than_a_certain_number() -> None:
     assert [len(names) for names in calls.together] == [AT_ONCE, AT_ONCE, 1]
 
 
+def filtered(values: int) -> AttributeFilter:
+    """By one condition on a price and others on colours, of as many values."""
+    colours = AttributeCondition(attribute="colour", any_of=[str(at) for at in range(values - 1)])
+    return AttributeFilter(must=(AttributeCondition(attribute="price", gte=1, lt=2),), must_not=(colours,))
+
+
 @pytest.mark.parametrize(
     ("wish", "is_quick"),
     [
@@ -122,11 +128,28 @@ async def test_no_call_ranks_for_more_than_a_certain_number() -> None:
         (Wish(k=101), False),
         (Wish(exploration=0.5), False),
         (Wish(diversity=0.1), False),
-        (Wish(attributes=AttributeFilter(must=())), False),
+        (Wish(attributes=filtered(8)), True),
+        (Wish(attributes=filtered(9)), False),
     ],
 )
 def test_what_may_take_long_is_not_ranked_with_others(wish: Wish, is_quick: bool) -> None:
     assert Ranking(FlatIndex(2), 1, Defaults(0.0, 0.0)).is_quick(wish) is is_quick
+
+
+@pytest.mark.parametrize("condition", ["equals", "any_of"])
+async def test_filters_that_only_python_holds_equal_are_not_ranked_together(condition: str) -> None:
+    """1 and true are two values of an attribute."""
+    values = [1, True, 1, "1"]
+    filters = [
+        AttributeFilter(must=(AttributeCondition.model_validate({"attribute": "a", condition: value}),))
+        for value in (values if condition == "equals" else [[value] for value in values])
+    ]
+    calls = Calls()
+    gathering = Gathering(calls.rank, lambda: MANY_ITEMS)
+
+    await asyncio.gather(*(start(gathering, str(at), Wish(attributes=one)) for at, one in enumerate(filters)))
+
+    assert sorted(calls.together) == [["0", "2"], ["1"], ["3"]]
 
 
 def test_where_every_list_has_places_for_new_items_none_is_ranked_with_others() -> None:
