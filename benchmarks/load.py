@@ -15,6 +15,7 @@ import itertools
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -53,8 +54,10 @@ def ask(port: int, paths: Path, *, connections: int, seconds: float, rate: float
     """Asks from another process, so that asking and answering share no interpreter."""
     words = [str(port), str(paths), "--connections", str(connections), "--seconds", str(seconds)]
     words += ["--rate", str(rate)] if rate else []
-    done = subprocess.run([sys.executable, "-m", "benchmarks.load", *words], stdout=subprocess.PIPE, text=True, check=True)
-    return Load(**json.loads(done.stdout))
+    with tempfile.TemporaryFile("w+") as answer:  # no pipe: a hundred thousand times are more than one holds
+        subprocess.run([sys.executable, "-m", "benchmarks.load", *words], stdout=answer, check=True)
+        answer.seek(0)
+        return Load(**json.load(answer))
 
 
 class _Connection(asyncio.Protocol):

@@ -61,6 +61,10 @@ class FolderFeatures:
         return {item_id: (read, data) for item_id, read, data in found}
 
     def makers(self) -> Iterator[tuple[str, str, int]]:
-        """Each modality that some item has features of, its encoder's fingerprint, and the bytes of the shortest ones."""
+        """
+        Each modality that some item has features of, its encoder's fingerprint, and the bytes of the shortest ones; those that
+        most items have come last.
+        """
         if self._database is not None:
-            yield from self._database.execute("SELECT modality, fingerprint, MIN(LENGTH(vector)) FROM features GROUP BY 1, 2")
+            query = "SELECT modality, fingerprint, MIN(LENGTH(vector)) FROM features GROUP BY 1, 2 ORDER BY COUNT(*)"
+            yield from self._database.execute(query)

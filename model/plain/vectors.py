@@ -86,7 +86,7 @@ def _check(path: Path, ids: NDArray[Any], rows: NDArray[Any]) -> tuple[list[str]
         raise TableUnreadable(path, f"{wanted}, and is {rows.dtype} of shape {rows.shape}")
     if not 1 <= rows.shape[1] <= MOST_NUMBERS:
         raise TableUnreadable(path, f"a row has 1 to {MOST_NUMBERS:,} numbers, these have {rows.shape[1]:,}")
-    names = [str(item_id) for item_id in ids.tolist()]
+    names = [str(item_id).strip() for item_id in ids.tolist()]
     if len(set(names)) < len(names):
         raise TableUnreadable(path, "it has an item twice")
     with np.errstate(over="ignore"):
