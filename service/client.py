@@ -4,7 +4,7 @@ import base64
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
@@ -38,7 +38,7 @@ def item_body(
     image: bytes | None = None,
     attributes: "Mapping[str, Scalar] | None" = None,
     hidden: bool | None = None,
-    vectors: Mapping[str, Sequence[float]] | None = None,
+    vectors: Mapping[str, Iterable[float]] | None = None,
 ) -> dict[str, Any]:
     """
     An item as the body of `POST /items`.
@@ -51,7 +51,7 @@ def item_body(
     if hidden is not None:
         body["hidden"] = hidden
     if vectors:
-        body["vectors"] = {name: list(vector) for name, vector in vectors.items()}
+        body["vectors"] = {name: [float(number) for number in vector] for name, vector in vectors.items()}
     if image is not None:
         body["image_base64"] = base64.b64encode(image).decode()
     return body
@@ -98,7 +98,7 @@ class Client:
         image: bytes | None = None,
         attributes: "Mapping[str, Scalar] | None" = None,
         hidden: bool | None = None,
-        vectors: Mapping[str, Sequence[float]] | None = None,
+        vectors: Mapping[str, Iterable[float]] | None = None,
     ) -> dict[str, Any]:
         """Posts an item, as `item_body` takes it; returns it as the service holds it."""
         body = item_body(item_id, title=title, text=text, image=image, attributes=attributes, hidden=hidden, vectors=vectors)

@@ -4,7 +4,9 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+from model.plain.errors import TableUnreadable
 
 FILE = "features.sqlite"
 _COLUMNS = "item_id TEXT, modality TEXT, fingerprint TEXT, input TEXT, vector BLOB, PRIMARY KEY (item_id, modality)"
@@ -38,10 +40,15 @@ def write_features(folder: Path, rows: Iterable[KeptFeatures]) -> None:
 
 
 class FolderFeatures:
-    """The features of a folder; nothing where it has none."""
+    """
+    The features of a folder; nothing where it has none.
+
+    Raises:
+        TableUnreadable: from its methods, when the file is damaged.
+    """
 
     def __init__(self, folder: Path) -> None:
-        path = folder / FILE
+        self._path = path = folder / FILE
         self._database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) if path.is_file() else None
 
     def __enter__(self) -> Self:
@@ -57,7 +64,7 @@ class FolderFeatures:
             return {}
         marks = ",".join("?" * len(item_ids))
         query = f"SELECT item_id, input, vector FROM features WHERE modality = ? AND fingerprint = ? AND item_id IN ({marks})"  # noqa: S608 - marks only
-        found = self._database.execute(query, [modality, fingerprint, *item_ids])
+        found = self._rows(query, [modality, fingerprint, *item_ids])
         return {item_id: (read, data) for item_id, read, data in found}
 
     def makers(self) -> Iterator[tuple[str, str, int]]:
@@ -65,6 +72,12 @@ class FolderFeatures:
         Each modality that some item has features of, its encoder's fingerprint, and the bytes of the shortest ones; those that
         most items have come last.
         """
-        if self._database is not None:
-            query = "SELECT modality, fingerprint, MIN(LENGTH(vector)) FROM features GROUP BY 1, 2 ORDER BY COUNT(*)"
-            yield from self._database.execute(query)
+        query = "SELECT modality, fingerprint, MIN(LENGTH(vector)) FROM features GROUP BY 1, 2 ORDER BY COUNT(*)"
+        yield from [] if self._database is None else self._rows(query, [])
+
+    def _rows(self, query: str, values: Sequence[str]) -> list[Any]:
+        assert self._database is not None
+        try:
+            return self._database.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise TableUnreadable(self._path, str(error)) from error

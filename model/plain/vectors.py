@@ -7,6 +7,7 @@ for each. An item that it does not name lacks the modality.
 
 import re
 import zipfile
+import zlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -67,7 +68,7 @@ def _load(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
             return _take(path, np.load(file, allow_pickle=False))
     except KeyError as error:
         raise TableUnreadable(path, f"it must hold the arrays {_IDS} and {_ROWS}") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise TableUnreadable(path, str(error)) from error
 
 

@@ -70,7 +70,7 @@ def ingest_folder(folder: Path, *, url: str, split: str | None, workers: int) ->
         raise DataError(f"{folder} holds no item" + (f" of the split {split!r}" if split else ""))
     with Client(url, timeout_seconds=_PATIENCE) as client, ThreadPoolExecutor(workers) as pool:
         client.ready()
-        items = _fetch_pictures(items, bad)
+        items = _fetch_pictures(_without_unread(client, items), bad)
         outcome = _begin(bad)
         done = _run(pool, client, items, 2 * workers)
         try:
@@ -90,6 +90,17 @@ def _begin(bad: BadRows) -> Outcome:
         incomplete=sum(bad.counts[reason] for reason in kept if reason not in bad.dropping),
         reasons=[(where, reason) for reason in kept for where in bad.examples[reason]],
     )
+
+
+def _without_unread(client: Client, items: list[CatalogueItem]) -> list[CatalogueItem]:
+    """The items without vectors of such names as the service reads none of, which it would refuse; says which these are."""
+    named = {name for item in items for name in item.vectors}
+    if not named:
+        return items
+    read = {name for name, encoder in client.model()["encoders"].items() if encoder["name"].startswith("vectors:")}
+    if unread := sorted(named - read):
+        Console(stderr=True).print(f"left out, since the service reads no such vectors: {', '.join(unread)}")
+    return [replace(item, vectors={name: item.vectors[name] for name in item.vectors if name in read}) for item in items]
 
 
 def _fetch_pictures(items: list[CatalogueItem], bad: BadRows) -> list[CatalogueItem]:

@@ -72,7 +72,7 @@ class AttributeCondition(Body):
         return super().__eq__(other) and self._kinds() == other._kinds()
 
     def __hash__(self) -> int:
-        return hash(self.attribute)
+        return hash((self.attribute, self.equals, tuple(self.any_of or ()), self.gte, self.gt, self.lte, self.lt))
 
     def _kinds(self) -> list[type]:
         return [type(value) for value in (self.equals, *(self.any_of or ()))]

@@ -53,6 +53,8 @@ class Gathering:
         self._rank, self._count_items = rank, count_items
         self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="rank")  # no other work stands in its queue
         self._groups: deque[_Group] = deque()
+        self._latest: dict[Wish, _Group] = {}
+        """Of each wish that a group waits with, the last such group."""
         self._under_way, self._is_due = 0, False
 
     async def rank(self, reader: Reader, wish: Wish) -> list[Pick]:
@@ -67,17 +69,23 @@ class Gathering:
 
     def _group(self, wish: Wish) -> _Group:
         """One that has room; the last, if a new one."""
-        for group in self._groups:
-            if len(group.waiting) < AT_ONCE and group.wish == wish:
-                return group
-        self._groups.append(_Group(wish, []))
-        return self._groups[-1]
+        group = self._latest.get(wish)
+        if group is None or len(group.waiting) >= AT_ONCE:
+            group = self._latest[wish] = _Group(wish, [])
+            self._groups.append(group)
+        return group
+
+    def _next(self) -> _Group:
+        group = self._groups.popleft()
+        if self._latest[group.wish] is group:
+            del self._latest[group.wish]
+        return group
 
     def _start(self) -> None:
         self._is_due = False
         items = self._count_items()
         while self._groups and self._under_way < _places(items):
-            group = self._groups.popleft()
+            group = self._next()
             staying = [waiting for waiting in group.waiting if not waiting.picks.done()]
             if staying:
                 self._under_way += 1

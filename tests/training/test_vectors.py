@@ -1,5 +1,6 @@
 """Vectors beside a folder's tables are one more modality, or stand in place of an encoder."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,16 @@ import numpy as np
 import pytest
 
 from model.checkpoint import load_manifest
+from model.encoders.given import VectorEncoder
 from model.errors import UnusableVector
 from model.plain.bad_rows import BadRows
 from model.plain.errors import TableUnreadable
 from model.plain.items import read_items
+from model.plain.kept_features import KeptFeatures, write_features
 from tests.conftest import HASHED
 from tests.vectors_folder import DIM, copy_with_sounds, write_vectors
 from training.config import DataConfig, ReadingConfig, TrainConfig
+from training.data.plain import read_folder
 from training.evaluate import EvaluateConfig, evaluate
 from training.progress import SilentReporter
 from training.train import train
@@ -162,3 +166,42 @@ def test_what_a_sound_tells_is_learned(trained: Callable[..., Path]) -> None:
     deaf = load_manifest(trained("deaf", image="none", sound="none")).metrics
 
     assert heard["ndcg@20"] > deaf["ndcg@20"] + 0.1
+
+
+def keep(folder: Path, *widths: int) -> None:
+    """An export of items that a service holds a vector each of, of these widths."""
+    (folder / "items.csv").write_text("item_id,has_features\n" + "".join(f"{at},1\n" for at in range(len(widths))))
+    (folder / "interactions.csv").write_text("user_id,item_id\nann,0\n")
+    rows = [
+        KeptFeatures(str(at), "sound", VectorEncoder(width).spec.fingerprint, "", np.ones(width, np.float32).tobytes())
+        for at, width in enumerate(widths)
+    ]
+    write_features(folder, rows)
+
+
+def test_of_an_export_those_vectors_are_read_that_most_items_have(tmp_path: Path) -> None:
+    keep(tmp_path, 3, 24, 3)
+
+    assert read_folder(tmp_path).vector_widths == {"sound": 3}
+
+
+def test_damaged_features_are_named(tmp_path: Path) -> None:
+    keep(tmp_path, 3)
+    (tmp_path / "features.sqlite").write_bytes(b"no database at all, " * 100)
+
+    with pytest.raises(TableUnreadable, match=r"features\.sqlite cannot be read"):
+        read_folder(tmp_path)
+
+
+def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
+    """Wherever a byte is wrong."""
+    (tmp_path / "items.csv").write_text("item_id,title\na,Mug\n")
+    (tmp_path / "vectors").mkdir()
+    path = tmp_path / "vectors" / "sound.npz"
+    np.savez_compressed(path, item_id=np.arange(200), vectors=np.random.default_rng(0).standard_normal((200, 4)))
+    whole = path.read_bytes()
+
+    for at in range(0, len(whole), 41):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+        with contextlib.suppress(TableUnreadable):
+            read_items(tmp_path, BadRows("items"))

@@ -31,7 +31,7 @@ _FORM_SCHEMA = {
         "title": {"type": "string", "maxLength": 1000, "description": "Its name."},
         "text": {"type": "string", "maxLength": 100_000, "description": "What is said of it."},
         "attributes": {"type": "string", "description": "A JSON object."},
-        "vectors": {"type": "string", "description": "A JSON object of lists of numbers, as in JSON."},
+        "vectors": {"type": "string", "description": "A JSON object of lists of numbers; over 1 MiB of it goes as JSON alone."},
         "published_at": {"type": "string", "format": "date-time", "description": "When it came out, with its zone."},
         "expires_at": {"type": "string", "format": "date-time", "description": "From when on no list has it, with its zone."},
         "hidden": {"type": "string", "enum": ["true", "false"], "description": "As in JSON; where not named, too."},

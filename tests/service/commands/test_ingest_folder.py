@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from service.cli import main
 from service.client import CallFailed
 from service.commands.ingest_folder import Outcome, ingest_folder
+from tests.vectors_folder import write_vectors
 
 BROKEN = "the picture cannot be read: not a JPEG, PNG or WebP"
 
@@ -27,6 +29,8 @@ class FakeService:
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         """One call's answer."""
+        if request.url.path == "/model":
+            return httpx.Response(200, json={"encoders": {"sound": {"name": "vectors:2"}, "text": {"name": "minilm"}}})
         bodies: list[Any] = [json.loads(line) for line in request.content.splitlines()]
         self.calls.append((request.method, request.url.path, bodies))
         if request.url.path == "/health/ready":
@@ -188,3 +192,17 @@ def test_large_pictures_do_not_share_a_call(
 
     assert outcome.created == 3
     assert [len(bodies) for _, path, bodies in fake.calls if path == "/items/batch"] == [1, 1, 1]
+
+
+def test_vectors_that_the_service_reads_are_posted_and_others_left_out(
+    fake: FakeService, ingest: Callable[..., Outcome], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("smell", "sound", "text"):
+        write_vectors(tmp_path, name, {"mug": np.array([1.5, -2.0], np.float32)})
+
+    outcome = ingest({"item_id": "mug", "title": "Mug"}, {"item_id": "cup", "title": "Cup"})
+
+    assert (outcome.created, outcome.refused) == (2, 0)
+    assert fake.items["mug"]["vectors"] == {"sound": [1.5, -2.0]}
+    assert "vectors" not in fake.items["cup"]
+    assert "reads no such vectors: smell, text" in capsys.readouterr().err

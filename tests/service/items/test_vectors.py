@@ -11,6 +11,7 @@ import pytest
 from model.checkpoint import Checkpoint, load_checkpoint, make_encoders, make_tower
 from model.plain.bad_rows import BadRows
 from model.plain.items import read_items
+from service.client import item_body
 from service.commands.export import HoldOut, export
 from service.commands.ingest_folder import _body
 from service.serving.configured import choose_checkpoint
@@ -158,6 +159,13 @@ async def test_a_checkpoint_without_vectors_says_so(client: httpx.AsyncClient) -
 
     assert_problem(answer, 422, "vectors")
     assert "the checkpoint reads vectors of no name" in answer.json()["detail"]
+
+
+async def test_the_client_takes_what_an_encoder_gives(shop: httpx.AsyncClient) -> None:
+    body = item_body("a", vectors={"sound": sound_of(PATTERN)})  # an array
+
+    assert (await shop.post("/items", json=body)).status_code == 201
+    assert body["vectors"] == sound(PATTERN)
 
 
 async def test_a_folder_is_ingested_with_its_vectors(shop: httpx.AsyncClient, folder: Path) -> None:

@@ -115,10 +115,10 @@ async def test_no_call_ranks_for_more_than_a_certain_number() -> None:
     assert [len(names) for names in calls.together] == [AT_ONCE, AT_ONCE, 1]
 
 
-def filtered(values: int) -> AttributeFilter:
+def filtered(values: int, price: float = 1) -> AttributeFilter:
     """By one condition on a price and others on colours, of as many values."""
     colours = AttributeCondition(attribute="colour", any_of=[str(at) for at in range(values - 1)])
-    return AttributeFilter(must=(AttributeCondition(attribute="price", gte=1, lt=2),), must_not=(colours,))
+    return AttributeFilter(must=(AttributeCondition(attribute="price", gte=price, lt=price + 1),), must_not=(colours,))
 
 
 @pytest.mark.parametrize(
@@ -150,6 +150,26 @@ async def test_filters_that_only_python_holds_equal_are_not_ranked_together(cond
     await asyncio.gather(*(start(gathering, str(at), Wish(attributes=one)) for at, one in enumerate(filters)))
 
     assert sorted(calls.together) == [["0", "2"], ["1"], ["3"]]
+
+
+async def test_a_wish_is_not_compared_with_all_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else many different filters at one moment would hold the event loop up."""
+    compared = 0
+
+    def count(condition: AttributeCondition, other: object) -> bool:
+        nonlocal compared
+        compared += 1
+        return condition is other
+
+    monkeypatch.setattr(AttributeCondition, "__eq__", count)
+    calls = Calls()
+    gathering = Gathering(calls.rank, lambda: MANY_ITEMS)
+    wishes = [Wish(attributes=filtered(2, at)) for at in range(300)]
+
+    await asyncio.gather(*(start(gathering, str(at), wish) for at, wish in enumerate(wishes)))
+
+    assert len(calls.together) == 300
+    assert compared < 300
 
 
 def test_where_every_list_has_places_for_new_items_none_is_ranked_with_others() -> None:
