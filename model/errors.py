@@ -51,7 +51,7 @@ class NothingPresent(ContentError):
     """The item has no modality at all."""
 
     def __init__(self) -> None:
-        super().__init__("the item has no picture, no words, no attribute and no vector that is read: give at least one of them")
+        super().__init__("the item has no picture, no words, no attribute that is read and no vector: give at least one of them")
 
 
 class UnreadableImage(ContentError):
