@@ -54,7 +54,7 @@ def ask(port: int, paths: Path, *, connections: int, seconds: float, rate: float
     """Asks from another process, so that asking and answering share no interpreter."""
     words = [str(port), str(paths), "--connections", str(connections), "--seconds", str(seconds)]
     words += ["--rate", str(rate)] if rate else []
-    with tempfile.TemporaryFile("w+") as answer:  # no pipe: a hundred thousand times are more than one holds
+    with tempfile.TemporaryFile("w+") as answer:  # a pipe was once cut off at what it holds
         subprocess.run([sys.executable, "-m", "benchmarks.load", *words], stdout=answer, check=True)
         answer.seek(0)
         return Load(**json.load(answer))

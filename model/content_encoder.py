@@ -53,7 +53,7 @@ class ContentEncoder:
         self._lanes = ThreadPoolExecutor(2, thread_name_prefix="encoder")
 
     def is_picture(self, modality: str) -> bool:
-        """Whether a modality is made of pictures; the others are made of what is written of an item."""
+        """Whether a modality is made of pictures; others are made of what is written of an item, or come with it as vectors."""
         return self.encoders[modality].spec.kind is Kind.IMAGE
 
     def is_vector(self, modality: str) -> bool:

@@ -12,11 +12,10 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema, model_validator
 
 from model.content import FloatArray, Scalar
-from model.encoders.given import MOST_NUMBERS
+from model.encoders.given import MOST_NUMBERS, MOST_VECTORS
 
 MAX_ID_BYTES = 256
 MAX_ATTRIBUTES = 100
-MAX_VECTORS = 16
 MAX_ATTRIBUTE_LENGTH = 100_000
 """Characters of all names and values of an item."""
 _MOST_MEMBERS = 100
@@ -168,7 +167,7 @@ def at_most(count: int) -> BeforeValidator:
 Attributes = Annotated[dict[str, Any], AfterValidator(check_attributes), at_most(MAX_ATTRIBUTES)]
 _VECTORS_SCHEMA = {
     "type": "object",
-    "maxProperties": MAX_VECTORS,
+    "maxProperties": MOST_VECTORS,
     "additionalProperties": {"type": "array", "items": {"type": "number"}, "minItems": 1, "maxItems": MOST_NUMBERS},
 }
-Vectors = Annotated[dict[str, Any], BeforeValidator(read_vectors), at_most(MAX_VECTORS), WithJsonSchema(_VECTORS_SCHEMA)]
+Vectors = Annotated[dict[str, Any], BeforeValidator(read_vectors), at_most(MOST_VECTORS), WithJsonSchema(_VECTORS_SCHEMA)]

@@ -9,8 +9,8 @@ from model.encoders.spec import GIVEN, EncoderSpec, Kind, Raw
 from model.errors import EncoderUnavailable, UnusableVector
 from model.features import Encoding
 
-MOST_NUMBERS = 16_384
-"""Of one vector."""
+MOST_VECTORS, MOST_NUMBERS = 16, 16_384
+"""Of one item, and of one vector."""
 
 NOTHING_TO_MAKE = (
     "its features came as a file with the data that the checkpoint was trained on, and what made them is not known here; "

@@ -60,7 +60,7 @@ class EncoderSpec:
 
     @property
     def is_given(self) -> bool:
-        """Whether the features came with the data, so that there is no encoder to try or to serve with."""
+        """Whether the features come with the data or with the items, so that there is no encoder to try."""
         return self.id.startswith(GIVEN)
 
     def content(self, modality: str) -> str:

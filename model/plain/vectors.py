@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.content import FloatArray
-from model.encoders.given import MOST_NUMBERS
+from model.encoders.given import MOST_NUMBERS, MOST_VECTORS
 from model.plain.bad_rows import BadRows
 from model.plain.errors import TableUnreadable
 
@@ -35,9 +35,11 @@ def read_vectors(folder: Path, bad: BadRows) -> ItemVectors:
     All vectors of a folder; rows of zeros, and rows that are not finite, are missing, and noted.
 
     Raises:
-        TableUnreadable: a file is not what it should be.
+        TableUnreadable: a file is not what it should be, or there are more than an item may have.
     """
     files = sorted((folder / FOLDER).glob("*.npz"))
+    if len(files) > MOST_VECTORS:
+        raise TableUnreadable(folder / FOLDER, f"it has {len(files)} files, and an item may have {MOST_VECTORS} vectors")
     return {path.stem: _read(path, bad) for path in files}
 
 

@@ -97,7 +97,7 @@ class Index(Protocol):
         self, queries: Sequence[Query], k: int, *, cold_only: bool = False, where: Where | None = None
     ) -> list[list[Candidate]]:
         """
-        The k items of the highest score for each query, best first, as one search.
+        The k items of the highest score for each query, best first. Of many queries some may see a change that others do not.
 
         Args:
             where: only items of which this holds.

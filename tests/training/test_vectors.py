@@ -150,6 +150,15 @@ def test_a_file_of_rubbish_is_refused(tmp_path: Path) -> None:
             read_items(tmp_path, BadRows("items"))
 
 
+def test_more_files_than_an_item_may_have_vectors_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("item_id,title\na,Mug\n")
+    for at in range(17):
+        write_vectors(tmp_path, f"v{at}", {"a": np.ones(2, np.float32)})
+
+    with pytest.raises(TableUnreadable, match="it has 17 files, and an item may have 16 vectors"):
+        read_items(tmp_path, BadRows("items"))
+
+
 def test_a_single_array_is_refused(tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text("item_id,title\na,Mug\n")
     (tmp_path / "vectors").mkdir()
