@@ -1,4 +1,4 @@
-"""From user embeddings to lists: one search, then what the wish makes of its candidates."""
+"""From user embeddings to lists: a search, then what the wish makes of its candidates."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ class Ranking:
         return is_short and wish.diversity == 0 and wish.attributes.count_values() <= _FEW_VALUES
 
     def rank(self, readers: Sequence[Reader], wish: Wish) -> list[list[Pick]]:
-        """A list for each reader, by one search for all of them."""
+        """A list for each reader, searched for together."""
         if not readers:
             return []
         moments, vectors = self._index.moments(), np.stack([reader.vector for reader in readers])

@@ -37,7 +37,7 @@ class Recommender:
         return await self._told(reader, picks)
 
     async def recommend_many(self, user_ids: Sequence[str], wish: Wish) -> list[Recommendation | UnknownUser]:
-        """A list for each user by one search, in order; where a user is unknown, the error that says so."""
+        """A list for each user, in order; where a user is unknown, the error that says so."""
         with self._metrics.stage("user").time():
             found = [await self._reader_or_error(user_id, wish) for user_id in user_ids]
         lists = iter(await self._ranked([reader for reader in found if isinstance(reader, Reader)], wish))

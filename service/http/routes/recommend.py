@@ -51,7 +51,7 @@ async def recommend(user_id: str, request: Request, service: ServiceDep) -> Resp
 )
 async def recommend_by_body(body: RecommendBody, service: ServiceDep) -> Response:
     """
-    The same with all wishes in a body: for one user, for up to 256 in one search, or for somebody known by a history alone.
+    The same with all wishes in a body: for one user, for up to 256 at once, or for somebody known by a history alone.
 
     Of several users each gets a list or a problem of its own. A history is not kept.
     """

@@ -159,7 +159,7 @@ class RecommendBody(_Wishes):
         None,
         min_length=1,
         max_length=MOST_USERS,
-        description=f"Up to {MOST_USERS} users, ranked in one search; their number times `k` is at most {MOST_PLACES:,}.",
+        description=f"Up to {MOST_USERS} users at once; their number times `k` is at most {MOST_PLACES:,}.",
     )
     history: Annotated[tuple[HistoryEvent, ...] | None, at_most(MAX_EVENTS)] = Field(
         None,
