@@ -15,6 +15,7 @@ from model.errors import ColdItemInTraining
 from model.features import Features
 from model.fold_in import place_users
 from model.mamex import Mamex
+from training.recipes.calibration import CalibratedFit
 from training.recipes.closed_form import ViewFit, add, place_lens, take_vocabulary
 from training.recipes.episodes import Audience, Episode, FittedView, hold_out, leave_out, listwise_loss
 from training.recipes.fusion import Lacking
@@ -59,17 +60,18 @@ def fit(dense: FloatArray, targets: FloatArray, landmarks: int = ITEMS) -> tuple
         place_lens(lens, encoding, Kind.TEXT, rows)
         lens.weight.fill_(0.5)
     items = ViewItems("text", mamex.mixture(0), (0, 1), np.arange(ITEMS), (dense, words), rows)
-    return mamex, FittedView(ViewFit(ViewKernels(mamex.mixture(0), (dense, words), rows), targets, 1.0), items)
+    plain = ViewFit(ViewKernels(mamex.mixture(0), (dense, words), rows), targets, 1.0)
+    return mamex, FittedView(CalibratedFit(plain.solve(), plain.left_out(), np.ones(WIDTH, np.float32)), items)
 
 
 def say(view: FittedView) -> FloatArray:
     """(N, K, D): what each expert says of every item, learned from all."""
     kernels = ViewKernels(view.items.mixture, view.items.encodings, view.items.landmarks).whole(np.arange(ITEMS))
-    return np.stack([kernel @ view.fit.solve() for kernel in kernels], axis=1).astype(np.float32)
+    return np.stack([kernel @ view.fit.coefficients for kernel in kernels], axis=1).astype(np.float32)
 
 
 def episodes_of(view: FittedView, *, parts: int, folds: int, is_cold: BoolArray = NOTHING_COLD) -> list[Episode]:
-    left_out = leave_out([view], is_cold, lambda *_: None)
+    left_out = leave_out([view], is_cold)
     return hold_out(left_out, parts=parts, folds=folds, random=np.random.default_rng(0))
 
 
@@ -94,15 +96,16 @@ def test_experts_together_are_kernel_ridge_regression(dense: FloatArray, targets
 
 
 def test_an_item_left_out_is_predicted_as_if_it_had_never_been_there(dense: FloatArray, targets: FloatArray) -> None:
-    """Each expert's part, against another library's regression on all other items."""
+    """Each expert's part, against another library's regression on all other items, centred without it."""
     _, view = fit(dense, targets)
     kernels = ViewKernels(view.items.mixture, view.items.encodings, view.items.landmarks).whole(np.arange(ITEMS))
 
-    left_out = view.fit.left_out()
+    left_out = view.fit.left_out
 
     for row in range(ITEMS):
         others = np.delete(np.arange(ITEMS), row)
-        learned = KernelRidge(alpha=1.0, kernel="precomputed").fit(add(kernels)[np.ix_(others, others)], targets[others])
+        wished = targets[others] - targets[others].mean(axis=0)
+        learned = KernelRidge(alpha=1.0, kernel="precomputed").fit(add(kernels)[np.ix_(others, others)], wished)
         expected = np.stack([kernel[row, others] @ learned.dual_coef_ for kernel in kernels])
         np.testing.assert_allclose(left_out[row], expected, atol=1e-4)
 
@@ -138,14 +141,14 @@ def test_landmarks_come_close_and_leave_items_out_as_a_fresh_fit_does(dense: Flo
     kernels = ViewKernels(some.items.mixture, some.items.encodings, some.items.landmarks).whole(np.arange(ITEMS))
     kernel = add(kernels).astype(np.float64)
 
-    left_out = some.fit.left_out()
+    left_out = some.fit.left_out
 
     assert np.corrcoef(say(some).sum(axis=1).ravel(), say(every).sum(axis=1).ravel())[0, 1] > 0.95
     for row in (0, 23, 24, 29):  # two that are landmarks, two that are not
         others = np.delete(np.arange(ITEMS), row)
         inner = kernel[others].T @ kernel[others] + kernel[some.items.landmarks]
         inner[np.diag_indices_from(inner)] += 1e-6 * np.trace(inner) / len(inner)
-        coefficients = np.linalg.solve(inner, kernel[others].T @ targets[others])
+        coefficients = np.linalg.solve(inner, kernel[others].T @ (targets[others] - targets[others].mean(axis=0)))
         np.testing.assert_allclose(left_out[row], np.stack([own[row] @ coefficients for own in kernels]), atol=1e-3)
 
 
@@ -195,6 +198,7 @@ def test_nobody_has_seen_what_an_episode_holds_out(dense: FloatArray, targets: F
     episode = episodes_of(view, parts=1, folds=3)[0]
     changed = targets.copy()
     changed[episode.items[0]] += 9
+    changed -= changed.mean(axis=0)
     _, other = fit(dense, changed)
     again = episodes_of(other, parts=1, folds=3)[0]
     users, liked = Audience(likes, teacher).without(episode, np.arange(40, dtype=np.intp))

@@ -28,7 +28,6 @@ from training.evaluate import EvaluateConfig, evaluate
 from training.features import encode_items, open_cache
 from training.optimisation import BestWeights
 from training.progress import SilentReporter
-from training.recipes import weigh_likeness
 from training.recipes.teacher import fit_teacher
 from training.train import train
 
@@ -118,14 +117,11 @@ def test_an_existing_directory_is_left_alone_before_any_work(config: TrainConfig
     assert not (tmp_path / "out.report.json").exists()
 
 
-def test_nothing_about_a_cold_item_enters_training(
-    demo_folder: Path, feature_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_about_a_cold_item_enters_training(demo_folder: Path, feature_cache: Path, tmp_path: Path) -> None:
     """
-    Other content and other likes of the held-out items leave every learned number as it was, where what they choose, an epoch and
-    the weight of likeness, leaves no choice.
+    Other content and other likes of the held-out items leave every learned number as it was, where what they choose, an epoch,
+    leaves no choice.
     """
-    monkeypatch.setattr(weigh_likeness, "FACTORS", ())
     changed = tmp_path / "changed"
     shutil.copytree(demo_folder / "catalogue", changed)
     lines = (changed / "items.csv").read_text().splitlines()

@@ -12,6 +12,7 @@ from model.encoders.lexical import DIM, LexicalEncoder
 from model.encoders.spec import Kind
 from model.features import Encoding, Features
 from model.mamex import Mamex
+from training.recipes.calibration import CalibratedFit
 from training.recipes.closed_form import ViewFit, place_lens, take_vocabulary
 from training.recipes.episodes import FittedView
 from training.recipes.ranking_fit import write_view
@@ -37,7 +38,8 @@ def network(warm: Encoding, kind: Kind, landmarks: int = ITEMS) -> tuple[Mamex, 
 
 
 def fit(items: ViewItems, targets: np.ndarray) -> FittedView:
-    return FittedView(ViewFit(ViewKernels(items.mixture, items.encodings, items.landmarks), targets, 1.0), items)
+    plain = ViewFit(ViewKernels(items.mixture, items.encodings, items.landmarks), targets, 1.0)
+    return FittedView(CalibratedFit(plain.solve(), plain.left_out(), np.ones(targets.shape[1], np.float32)), items)
 
 
 def shown(mamex: Mamex, encoding: Encoding) -> np.ndarray:
@@ -103,8 +105,8 @@ def test_items_that_are_like_nothing_are_predicted_as_nothing() -> None:
     view = fit(items, np.ones((ITEMS, 3), np.float32))
 
     assert not view.items.heard().any()
-    np.testing.assert_array_equal(view.fit.solve(), 0)
-    np.testing.assert_array_equal(view.fit.left_out(), 0)
+    np.testing.assert_array_equal(view.fit.coefficients, 0)
+    np.testing.assert_array_equal(view.fit.left_out, 0)
 
 
 def test_what_items_say_of_themselves_alone_leaves_numbers() -> None:

@@ -1,11 +1,12 @@
-"""What users like beyond the factors counts as much as the validation items say."""
+"""What users like beyond the factors counts as much as the warm items say, in parts that the others rank."""
 
 from dataclasses import replace
-from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from model.features import Features
 from tests.training.baselines.test_closed_forms import make_job
@@ -14,6 +15,7 @@ from training.recipes import weigh_likeness
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
 from training.recipes.trained import Job
+from training.recipes.weigh_kernels import Choice
 
 KINDS, EACH, COLD_EACH, USERS = 30, 6, 2, 240
 FEW = ThawNumbers(width=8, likeness=0.5, passes=1, head_epochs=1, gate_epochs=1, parts=1)
@@ -46,28 +48,35 @@ def test_tastes_that_few_factors_cannot_tell_apart_count_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("qualities", "chosen"),
+    ("qualities", "chosen", "tries"),
     [
-        ((0.40, 0.405, 0.40), 0.25),  # of 100 items chance brings .01
-        ((0.40, 0.415, 0.40), 0.5),
-        ((0.40, 0.415, 0.42), 0.5),  # .005 more than what was chosen
-        ((0.40, 0.395, 0.415), 1.0),
-        ((0.03, 0.0315, 0.03), 0.5),  # where a tenth is found, a tenth of it
-        ((0.03, 0.0305, 0.03), 0.25),
-        ((0.0, 0.0, 0.0), 0.25),
+        ({0.25: 0.40, 0.75: 0.40, 0.25 / 3: 0.40}, 0.25, 3),
+        ({0.25: 0.40, 0.75: 0.42, 0.25 / 3: 0.40}, 0.75, 3),
+        ({0.25: 0.40, 0.75: 0.45, 0.25 / 3: 0.42, 0.25 / 9: 0.42}, 0.25 / 3, 3),
+        ({0.25: 0.40, 0.75: 0.45, 0.25 / 3: 0.42, 0.25 / 9: 0.44}, 0.25 / 9, 3),
     ],
 )
-def test_only_a_gain_beyond_chance_moves_the_weight(
-    monkeypatch: pytest.MonkeyPatch, qualities: tuple[float, ...], chosen: float
+def test_more_is_tried_where_less_is_no_better(
+    monkeypatch: pytest.MonkeyPatch, qualities: dict[float, float], chosen: float, tries: int
 ) -> None:
-    job = shop(3)
-    job = replace(job, cold=replace(job.cold, item_ids=[str(at) for at in range(100)]))
-    monkeypatch.setattr(weigh_likeness, "_judge", lambda *_: iter(qualities))
-    nothing: Any = None
+    tried: list[float] = []
+    chance = np.tile([0.05, -0.05], 50)
 
-    weight = weigh_likeness.weigh_likeness(job, nothing, nothing, 2.0, nothing, 0.25, lambda *_: None)
+    def ndcg(weight: float) -> NDArray[np.floating]:
+        tried.append(weight)
+        return qualities[weight] + chance
+
+    items, kernels, part, fold = Mock(), Mock(), Mock(), Mock()
+    items.landmarks = items.rows = np.arange(100)
+    kernels.whole.return_value = [np.eye(100, dtype=np.float32)]
+    part.of.return_value.can_judge = True
+    monkeypatch.setattr(weigh_likeness, "FoldedPart", part)
+    monkeypatch.setattr(weigh_likeness, "_predict", lambda *_: Mock(ndcg=ndcg))
+
+    weight = weigh_likeness.weigh_likeness(items, kernels, Choice((1.0,), 2.0, 0.5), [fold], 4, 0.25, lambda *_: None)
 
     assert weight == chosen
+    assert len(tried) == tries == weigh_likeness.TRIES
 
 
 def test_it_stays_where_nothing_is_weighed() -> None:

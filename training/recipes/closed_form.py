@@ -85,14 +85,16 @@ class ViewFit:
         Args:
             targets: (N, D) centred, of the items that the kernels are of.
         """
-        self._kernels, self._targets, self._ridge = kernels, targets.astype(np.float64), ridge
+        self.targets = targets
+        self._kernels, self._ridge = kernels, ridge
+        self._wide = with_ones(targets)
         self._exact = len(kernels.landmarks) == len(targets)
         self._kept = kernels.whole(np.arange(len(targets))) if self._exact else []
         self._inner, self._right = self._normal_equations()
 
     def solve(self) -> NDArray[np.float64]:
         """Coefficients (L, D) of the landmarks, learned from all items."""
-        return solve_positive(self._inner.copy(), self._right)
+        return solve_positive(self._inner.copy(), self._right[:, :-1])
 
     def left_out(self) -> FloatArray:
         """
@@ -100,15 +102,15 @@ class ViewFit:
 
         In closed form: without item i the coefficients are `b - g_i (y_i - f_i) / (1 - k_i g_i)`, with b those of all items,
         k_i the item's kernels and g_i the inner matrix's inverse times k_i, or, where every item is a landmark, the
-        inverse's row i.
+        inverse's row i. The targets are centred anew each time.
 
         Source: the leave-one-out residual of a linear smoother (Allen, "The Relationship Between Variable Selection and Data
             Augmentation and a Method for Prediction", Technometrics 1974), taken apart by kernels.
         """
         inverse = invert_positive(self._inner.copy())
         coefficients = inverse @ self._right
-        parts = [_leave_out(kernels, gains, coefficients, self._targets[part]) for part, kernels, gains in self._gains(inverse)]
-        return np.concatenate(parts)
+        parts = [_leave_out(kernels, gains, coefficients, self._wide[part]) for part, kernels, gains in self._gains(inverse)]
+        return centre_anew(np.concatenate(parts), self.targets[:, None])
 
     def _gains(self, inverse: NDArray[np.float64]) -> Iterator[tuple[slice, list[FloatArray], NDArray[np.float64]]]:
         """
@@ -116,24 +118,24 @@ class ViewFit:
         an item's target: the total kernel times the inverse, or, where every item is a landmark, the inverse's own rows.
         """
         if not self._exact:
-            for part, found in self._kernels.chunks(np.arange(len(self._targets))):
+            for part, found in self._kernels.chunks(np.arange(len(self._wide))):
                 yield part, found, add(found).astype(np.float64) @ inverse
             return
-        for start in range(0, len(self._targets), CHUNK):
+        for start in range(0, len(self._wide), CHUNK):
             part = slice(start, start + CHUNK)
             yield part, [kernel[part] for kernel in self._kept], inverse[part]
 
     def _normal_equations(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The matrix (L, L) whose inverse times the right side (L, D) are the coefficients."""
+        """The matrix (L, L) whose inverse times the right side (L, D + 1) are the coefficients, those of the ones last."""
         between = add(self._kept or self._kernels.whole(self._kernels.landmarks)).astype(np.float64)
         if self._exact:
             between[np.diag_indices_from(between)] += self._ridge
-            return between, self._targets
-        inner, right = self._ridge * between, np.zeros((len(between), self._targets.shape[1]))
-        for part, found in self._kernels.chunks(np.arange(len(self._targets))):
+            return between, self._wide
+        inner, right = self._ridge * between, np.zeros((len(between), self._wide.shape[1]))
+        for part, found in self._kernels.chunks(np.arange(len(self._wide))):
             total = add(found).astype(np.float64)
             inner += total.T @ total
-            right += total.T @ self._targets[part]
+            right += total.T @ self._wide[part]
         inner[np.diag_indices_from(inner)] += _JITTER * (np.trace(inner) / len(inner) or 1.0)  # nothing may be like anything
         return inner, right
 
@@ -141,7 +143,7 @@ class ViewFit:
 def _leave_out(
     kernels: Sequence[FloatArray], gains: NDArray[np.float64], coefficients: NDArray[np.float64], targets: NDArray[np.float64]
 ) -> FloatArray:
-    """(C, K, D) of some items, as `ViewFit.left_out`."""
+    """(C, K, D + 1) of some items, as `ViewFit.left_out` before it centres, what is said of ones last."""
     said = np.stack([kernel @ coefficients for kernel in kernels], axis=1)  # (C, K, D)
     own = np.stack([np.einsum("cl,cl->c", kernel, gains) for kernel in kernels], axis=1)  # (C, K)
     others = np.maximum(1 - own.sum(axis=1), _SMALLEST_REST)
@@ -178,6 +180,26 @@ def write_expert(
 def rows_with_any(features: Features, positions: Sequence[int]) -> NDArray[np.intp]:
     """Rows of the items that have one or more of some modalities."""
     return np.flatnonzero(features.present[:, list(positions)].any(axis=1)).astype(np.intp)
+
+
+def with_ones(targets: FloatArray) -> NDArray[np.float64]:
+    """(N, D + 1): targets, and a last one that is 1 for every item."""
+    return np.column_stack([targets, np.ones(len(targets))]).astype(np.float64)
+
+
+def centre_anew(said: NDArray[np.floating], targets: FloatArray) -> FloatArray:
+    """
+    What would be said of items that were left out, had the others been centred without them.
+
+    Without an item the mean of all others lies a little on the other side of the mean than the item does. A regression that
+    leaves it in tells where an item lies, turned around: enough to matter where content tells no more.
+
+    Args:
+        said: (N, ..., D + 1) of items that were left out, what is said of a target of ones last.
+        targets: (N, ..., D).
+    """
+    away = (targets - targets.mean(axis=0)) / max(len(targets) - 1, 1)
+    return np.asarray(said[..., :-1] + said[..., -1:] * away, np.float32)
 
 
 def add(kernels: Sequence[FloatArray]) -> FloatArray:

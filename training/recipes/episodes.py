@@ -18,8 +18,7 @@ from torch import Tensor
 from model.content import BoolArray
 from model.losses import refuse_cold
 from training.optimisation import descend
-from training.progress import Step
-from training.recipes.closed_form import ViewFit
+from training.recipes.calibration import CalibratedFit
 from training.recipes.teacher import Teacher
 from training.recipes.view_kernels import ViewItems, make_folds
 
@@ -31,7 +30,7 @@ _DAMPING = 0.7
 class FittedView:
     """A view's kernel machines, and the warm items that they know."""
 
-    fit: ViewFit
+    fit: CalibratedFit
     items: ViewItems
 
 
@@ -74,7 +73,7 @@ class Episode:
         return self.left_out.present[self.items]
 
 
-def leave_out(views: Sequence[FittedView], is_cold: BoolArray, advance: Step) -> LeaveOneOutPredictions:
+def leave_out(views: Sequence[FittedView], is_cold: BoolArray) -> LeaveOneOutPredictions:
     """
     Every warm item as the others predict it.
 
@@ -83,12 +82,11 @@ def leave_out(views: Sequence[FittedView], is_cold: BoolArray, advance: Step) ->
     """
     outputs, present = [], np.zeros((len(is_cold), len(views)), np.bool_)
     for at, view in enumerate(views):
-        known = view.fit.left_out()
+        known = view.fit.left_out
         output = np.zeros((len(is_cold), *known.shape[1:]), np.float32)
         output[view.items.rows] = known
         outputs.append(torch.from_numpy(output))
         present[view.items.rows[view.items.heard()], at] = True
-        advance(1)
     return LeaveOneOutPredictions(tuple(outputs), torch.from_numpy(present), torch.from_numpy(is_cold))
 
 

@@ -18,7 +18,7 @@ from scipy.sparse.linalg import eigsh
 from model.content import FloatArray
 from training.recipes.closed_form import add, solve_positive
 from training.recipes.teacher import Teacher, median_spread, pad
-from training.recipes.view_kernels import ViewKernels
+from training.recipes.view_kernels import Kernels
 
 SMOOTHING = 2.0
 """The ridge of the smoother, beside that of the view's regression."""
@@ -52,7 +52,7 @@ class Likeness:
 
 
 def find_likeness(
-    teacher: Teacher, likes: sp.csr_array, kernels: ViewKernels, rows: NDArray[np.intp], *, directions: int, smoothing: float
+    teacher: Teacher, likes: sp.csr_array, kernels: Kernels, rows: NDArray[np.intp], *, directions: int, smoothing: float
 ) -> Likeness:
     """
     Args:
@@ -71,7 +71,7 @@ def find_likeness(
     return Likeness(teacher, likes, items, step)
 
 
-def _smooth(likes: sp.csr_array, own: FloatArray, kernels: ViewKernels, directions: int, smoothing: float) -> FloatArray:
+def _smooth(likes: sp.csr_array, own: FloatArray, kernels: Kernels, directions: int, smoothing: float) -> FloatArray:
     """
     (N, directions): the leading eigenvectors of `S (R'R - P) S`, carried from the landmarks to all items by K (K + ridge)^-1.
 

@@ -212,7 +212,7 @@ def write_view(mixture: Mixture, view: FittedView, heads: Heads | None, factors:
     Args:
         factors: (D,) what its output is multiplied by.
     """
-    solution = view.fit.solve()
+    solution = view.fit.coefficients
     for expert, encoding in enumerate(view.items.encodings):
         own = heads.apply_to(expert, solution) if heads else solution
         own = own if factors is None else own * factors

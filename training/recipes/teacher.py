@@ -80,6 +80,16 @@ class Teacher:
         """(U, F) users of this teacher, made of other likes, perhaps, to those of `with_sums`."""
         return np.asarray((users - self.prior) * self._gain(weight) + self.prior, np.float32)
 
+    def of_items(self, rows: NDArray[np.intp]) -> Self:
+        """The same users, and some of the items."""
+        return replace(
+            self,
+            items=self.items[rows],
+            popularity=self.popularity[rows],
+            projection=self.projection[rows],
+            scales=self.scales[rows],
+        )
+
     @property
     def origin(self) -> Origin:
         """How the items came of the users who like them; beyond the factorisation's factors, nearly so."""

@@ -9,6 +9,8 @@ episodes that hold warm items out as if they were cold. Routers and gate came ou
 experts and views, and know of an item only which views it lacks. The last coordinate of an embedding is the
 popularity that content promises.
 
+Of what an expert predicts, each factor is made as large as items that were left out say that it deserves.
+
 The first view reads everything; where an item lacks something, the rest of what it reads still says its part, and warm
 items that lack something teach their part. The views of one kind of content know what that kind tells by itself, and
 count most where the other is missing.
@@ -19,6 +21,7 @@ from dataclasses import asdict
 from types import MappingProxyType
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
@@ -30,9 +33,11 @@ from model.fold_in import FoldIn
 from model.mamex import Mamex
 from training.errors import NothingLeft
 from training.recipes.audiences import Tellers
+from training.recipes.calibration import CalibratedFit
 from training.recipes.closed_form import ViewFit, place_lens, rows_with_any, take_vocabulary
-from training.recipes.episodes import Audience, Episode, FittedView, hold_out, leave_out
+from training.recipes.episodes import Audience, FittedView, hold_out, leave_out
 from training.recipes.health import mixture_health
+from training.recipes.inner_folds import FOLDS, InnerFold, draw_folds
 from training.recipes.likeness import SMOOTHING, find_likeness
 from training.recipes.ranking_fit import Learned, learn_ranking, write_gate, write_view
 from training.recipes.teacher import Teacher, fit_teacher
@@ -41,7 +46,7 @@ from training.recipes.thawing_fit import HeldOut, fit_thawing
 from training.recipes.trained import Job, Trained
 from training.recipes.view_kernels import ViewItems, ViewKernels, has_content
 from training.recipes.weigh_kernels import Choice, count_tries, weigh_kernels
-from training.recipes.weigh_likeness import FACTORS, weigh_likeness
+from training.recipes.weigh_likeness import TRIES, weigh_likeness
 from training.threads import few_threads
 
 FIRST_WEIGHTS: Mapping[str, float] = MappingProxyType(
@@ -63,19 +68,17 @@ def train_thaw(job: Job, numbers: ThawNumbers) -> Trained:
     """
     torch.manual_seed(job.seed)
     random = np.random.default_rng(job.seed)
-    teacher = _fit_teacher(job, numbers)
+    teacher = _fit_teacher(job.warm.likes, numbers)
     mamex = Mamex(design_network(job, numbers)).eval()
     placed = [_place_view(job, mamex, at, numbers, random) for at in range(len(mamex.config.views))]
-    choices = _choose_kernels(job, placed, teacher, numbers)
+    folds = _draw_folds(job, numbers) if numbers.passes else []
+    choices = _choose_kernels(job, placed, folds, numbers)
     teacher = teacher.with_sums(choices[0].sums)
     kernels = [_weigh(items, choice) for items, choice in zip(placed, choices, strict=True)]
-    teacher, likeness_weight = _widen(job, placed[0], kernels[0], choices[0], teacher, numbers)
+    teacher, likeness_weight = _widen(job, placed[0], kernels[0], choices[0], teacher, folds, numbers)
     targets = teacher.targets
-    views = [
-        FittedView(ViewFit(seen, targets[items.rows], choice.ridge), items)
-        for items, seen, choice in zip(placed, kernels, choices, strict=True)
-    ]
-    episodes = _hold_out(job, views, numbers, random)
+    views = _fit_views(job, placed, kernels, choices, targets)
+    episodes = hold_out(leave_out(views, job.warm.is_cold), parts=numbers.parts, folds=numbers.folds, random=random)
     learned = learn_ranking(job, mamex, views, episodes, Audience(job.warm.likes, teacher), numbers, random)
     _write(mamex, views, learned)
     fold_in = _fit_fold_in(job, teacher, learned)
@@ -123,7 +126,7 @@ def count_settings(job: Job, numbers: ThawNumbers) -> int:
     """How many settings training tries."""
     readings = _readings(job, _count_items(job, numbers))
     weighed = sum(count_tries(len(reads), numbers.passes, sums=not at) for at, (_, reads) in enumerate(readings))
-    return weighed + (len(FACTORS) if numbers.beyond and numbers.passes else 0)
+    return weighed + (TRIES - 1 if numbers.beyond and numbers.passes else 0)
 
 
 def _readings(job: Job, counts: Sequence[int]) -> list[tuple[str, list[int]]]:
@@ -187,10 +190,10 @@ def _place_view(job: Job, mamex: Mamex, at: int, numbers: ThawNumbers, random: n
     return ViewItems(view.name, mixture, tuple(positions), rows, encodings, landmarks)
 
 
-def _fit_teacher(job: Job, numbers: ThawNumbers) -> Teacher:
+def _fit_teacher(likes: sp.csr_array, numbers: ThawNumbers) -> Teacher:
     """The factors of the likes, as many as leave room for popularity and for what lies beyond them."""
     return fit_teacher(
-        job.warm.likes,
+        likes,
         factors=numbers.width - 1 - numbers.beyond,
         damping=numbers.damping,
         restore=numbers.restore,
@@ -198,14 +201,19 @@ def _fit_teacher(job: Job, numbers: ThawNumbers) -> Teacher:
     )
 
 
-def _choose_kernels(job: Job, placed: list[ViewItems], teacher: Teacher, numbers: ThawNumbers) -> list[Choice]:
+def _draw_folds(job: Job, numbers: ThawNumbers) -> list[InnerFold]:
+    with job.reporter.step("learning the likes in parts", FOLDS) as advance:
+        return draw_folds(job.warm.likes, lambda likes: _fit_teacher(likes, numbers), advance)
+
+
+def _choose_kernels(job: Job, placed: list[ViewItems], folds: Sequence[InnerFold], numbers: ThawNumbers) -> list[Choice]:
     """Each view's weights and ridge, and the sums that the first one finds."""
     choices: list[Choice] = []
     tries = sum(count_tries(len(items.positions), numbers.passes, sums=not at) for at, items in enumerate(placed))
     with job.reporter.step("weighing ways to read", tries) as advance:
         for items in placed:
             start = _start(job, items, numbers, choices[0].sums if choices else numbers.sums)
-            choices.append(weigh_kernels(items, teacher, job.warm.likes, start, numbers.passes, advance, sums=not choices))
+            choices.append(weigh_kernels(items, folds, start, numbers.passes, advance, sums=not choices))
     return choices
 
 
@@ -224,24 +232,37 @@ def _weigh(items: ViewItems, choice: Choice) -> ViewKernels:
 
 
 def _widen(
-    job: Job, items: ViewItems, kernels: ViewKernels, choice: Choice, teacher: Teacher, numbers: ThawNumbers
+    job: Job,
+    items: ViewItems,
+    kernels: ViewKernels,
+    choice: Choice,
+    teacher: Teacher,
+    folds: Sequence[InnerFold],
+    numbers: ThawNumbers,
 ) -> tuple[Teacher, float]:
     """The teacher with what lies beyond its factors, and how much that counts."""
     if not numbers.beyond:
         return teacher, 0.0
+    weight = numbers.likeness_weight
+    if folds:
+        with job.reporter.step("weighing what lies beyond the factors", TRIES) as advance:
+            weight = weigh_likeness(items, kernels, choice, folds, numbers.beyond, weight, advance)
     smoothing = SMOOTHING * choice.ridge
     likeness = find_likeness(teacher, job.warm.likes, kernels, items.rows, directions=numbers.beyond, smoothing=smoothing)
-    weight = numbers.likeness_weight
-    if numbers.passes:
-        with job.reporter.step("weighing what lies beyond the factors", 1 + len(FACTORS)) as advance:
-            weight = weigh_likeness(job, items, kernels, choice.ridge, likeness, weight, advance)
     return likeness.beside(weight), weight
 
 
-def _hold_out(job: Job, views: list[FittedView], numbers: ThawNumbers, random: np.random.Generator) -> list[Episode]:
-    with job.reporter.step("holding items out", len(views)) as advance:
-        left_out = leave_out(views, job.warm.is_cold, advance)
-    return hold_out(left_out, parts=numbers.parts, folds=numbers.folds, random=random)
+def _fit_views(
+    job: Job, placed: list[ViewItems], kernels: list[ViewKernels], choices: list[Choice], targets: FloatArray
+) -> list[FittedView]:
+    """Each view's regression, which also tells what it would have said of each item that it knows."""
+    views = []
+    with job.reporter.step("holding items out", len(placed)) as advance:
+        for items, seen, choice in zip(placed, kernels, choices, strict=True):
+            fit = ViewFit(seen, targets[items.rows], choice.ridge)
+            views.append(FittedView(CalibratedFit.of(fit), items))
+            advance(1)
+    return views
 
 
 def _fit_fold_in(job: Job, teacher: Teacher, learned: Learned) -> dict[str, FloatArray]:

@@ -7,6 +7,7 @@ the other kernels.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -83,6 +84,30 @@ class ViewKernels:
             seen = see(lens, encoding)
             found.append(seen * there if points is None else np.asarray((points @ seen.T).T, np.float32))
         return found
+
+
+class KnownKernel:
+    """A kernel between a few items, all of them landmarks, as `ViewKernels` would make it."""
+
+    def __init__(self, kernel: FloatArray) -> None:
+        """
+        Args:
+            kernel: (L, L).
+        """
+        self.landmarks = np.arange(len(kernel), dtype=np.intp)
+        self._kernel = kernel
+
+    def chunks(self, rows: NDArray[np.intp]) -> Iterator[tuple[slice, list[FloatArray]]]:
+        """All rows at once, and what is between these items and all."""
+        yield slice(0, len(rows)), self.whole(rows)
+
+    def whole(self, rows: NDArray[np.intp]) -> list[FloatArray]:
+        """One kernel (rows, L)."""
+        return [self._kernel[rows]]
+
+
+Kernels: TypeAlias = ViewKernels | KnownKernel
+"""What is between items and landmarks, all lenses' together or one by one."""
 
 
 @torch.inference_mode()

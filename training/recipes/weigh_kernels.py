@@ -1,36 +1,27 @@
 """
 How much each way to read counts in a view, how bold the view's regression is, and how much of a plain sum of their likes
-users are: what ranks warm items best, each as all the others predict it.
+users are: what ranks warm items best, each part as the others predict it.
 
 No item that is held out from training is looked at, and what is found holds for the catalogue at hand: nothing says
 beforehand that pictures tell little, or that brands tell much.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self, TypeAlias
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from model.content import FloatArray
-from model.fold_in import place_users
-from training.metrics import rank_metrics
 from training.progress import Step
-from training.recipes.closed_form import add, invert_positive
+from training.recipes.calibration import solve_calibrated
+from training.recipes.closed_form import add
+from training.recipes.inner_folds import InnerFold, beats, join, mean_of
 from training.recipes.teacher import Teacher
 from training.recipes.thaw_numbers import STEPS
-from training.recipes.trained import spread_judges
-from training.recipes.view_kernels import ViewItems, ViewKernels, make_folds
-
-MARGIN = 0.1
-"""NDCG@20 that a setting must be better by, times the root of the number of items: less is chance."""
-_USERS = 1500
-_FOLDS = 8
-POPULARITY = 0.3
-"""The weight of promised popularity while settings are tried."""
+from training.recipes.view_kernels import ViewItems, ViewKernels
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,29 +58,28 @@ def count_tries(lenses: int, passes: int, *, sums: bool) -> int:
 
 
 def weigh_kernels(
-    items: ViewItems, teacher: Teacher, likes: sp.csr_array, start: Choice, passes: int, advance: Step, *, sums: bool
+    items: ViewItems, folds: Sequence[InnerFold], start: Choice, passes: int, advance: Step, *, sums: bool
 ) -> Choice:
     """
     Goes from one weight to the next, then to ridge and sums, and takes the larger or the smaller one where it ranks better.
 
     Args:
         items: their lenses have weight 1.
-        teacher: without sums.
-        likes: (U, I).
+        folds: of the warm items.
         passes: how often it goes around, each time by smaller steps; 0 stays at the start.
         sums: whether users' sums are moved, too: they are the same for all views.
     """
     if not passes:
         return start
-    left_out = LeaveOneOut(items, teacher, likes)
-    best, top = start, left_out.ndcg(start)
+    folded = FoldedView(items, folds)
+    best, top = start, folded.ndcg(start)
     advance(1)
     for step in STEPS[:passes]:
         for scale in _scales(len(start.weights), sums):
             for tried in [scale(best, step), scale(best, 1 / step)]:
-                found = left_out.ndcg(tried)
-                best, top = (tried, found) if found > top + left_out.margin else (best, top)
-                advance(1, f"{items.name}, NDCG@20 {top:.4f}")
+                found = folded.ndcg(tried)
+                best, top = (tried, found) if beats(found, top) else (best, top)
+                advance(1, f"{items.name}, NDCG@20 {mean_of(top):.4f}")
     return best
 
 
@@ -99,51 +89,71 @@ def _scales(lenses: int, sums: bool) -> list[Scale]:
     return [*weights, Choice.scale_ridge, *([Choice.scale_sums] if sums else [])]
 
 
-class LeaveOneOut:
-    """
-    Leave-one-out NDCG@20 of a view's kernel ridge regression on its landmarks, as a function of kernel weights, ridge and sums.
-    """
+class FoldedView:
+    """A view's landmarks in parts, each as the others predict it: NDCG@20 as a function of kernel weights, ridge and sums."""
 
-    def __init__(self, items: ViewItems, teacher: Teacher, likes: sp.csr_array) -> None:
-        rows = items.rows[items.landmarks]
-        self.margin = MARGIN / np.sqrt(len(rows))
+    def __init__(self, items: ViewItems, folds: Sequence[InnerFold]) -> None:
+        """
+        Args:
+            items: their lenses have weight 1.
+        """
         self._kernels = ViewKernels(items.mixture, items.encodings, items.landmarks).whole(items.landmarks)
-        self._targets = teacher.targets[rows]
-        self._teacher = teacher
-        self._folds = list(_hold_out(teacher, sp.csr_array(likes[:, rows]), teacher.projection[rows]))
+        self._parts = [FoldedPart.of(fold, items.rows[items.landmarks]) for fold in folds]
 
-    def ndcg(self, choice: Choice) -> float:
-        """Mean NDCG@20 over users and folds."""
-        predicted = self._predict(choice)
-        spread = np.atleast_2d(np.cov(predicted[:, :-1].T, bias=True)).astype(np.float32)
-        found = [
-            rank_metrics(place_users(moved, POPULARITY, spread), predicted[held], names, liked, cutoffs=(20,)).values["ndcg@20"]
-            for held, names, tastes, liked in self._folds
-            for moved in [self._teacher.add_sums(tastes, choice.sums)]
-        ]
-        values = np.concatenate(found)
-        return float(values.mean()) if len(values) else 0.0
+    def ndcg(self, choice: Choice) -> NDArray[np.floating]:
+        """NDCG@20 of each part's judges, one part after the other."""
+        kernel = add([np.float32(weight) * kernel for weight, kernel in zip(choice.weights, self._kernels, strict=True)])
+        return join([part.ndcg(kernel, choice.ridge, choice.sums) for part in self._parts if part.can_judge])
 
-    def _predict(self, choice: Choice) -> FloatArray:
+
+@dataclass(frozen=True, slots=True)
+class FoldedPart:
+    """What an inner fold has of a view's landmarks."""
+
+    fold: InnerFold
+    held: NDArray[np.intp]
+    """Which landmarks the fold holds out."""
+    held_at: NDArray[np.intp]
+    """The same among what the fold holds out."""
+    kept: NDArray[np.intp]
+    """The other landmarks."""
+    kept_at: NDArray[np.intp]
+    """The same among what the fold keeps."""
+
+    @classmethod
+    def of(cls, fold: InnerFold, rows: NDArray[np.intp]) -> Self:
         """
-        (L, F + 1): what the regression on all other landmarks predicts of each.
-
-        With A the inverse of the ridged kernel and Y the targets, `Y - A Y / diag(A)`; see `ViewFit.left_out`.
+        Args:
+            rows: (L,) rising, the landmarks among the warm items.
         """
-        inner = add([np.float32(weight) * kernel for weight, kernel in zip(choice.weights, self._kernels, strict=True)])
-        inner[np.diag_indices_from(inner)] += np.float32(choice.ridge)
-        inverse = invert_positive(inner)
-        return np.asarray(self._targets - (inverse @ self._targets) / np.diag(inverse)[:, None], np.float32)
+        away = np.isin(rows, fold.held)
+        held, kept = np.flatnonzero(away), np.flatnonzero(~away)
+        return cls(fold, held, np.searchsorted(fold.held, rows[held]), kept, np.searchsorted(fold.kept, rows[kept]))
 
+    @property
+    def can_judge(self) -> bool:
+        """Whether there is something to learn from, and something to rank."""
+        return len(self.kept) > 1 and len(self.held) > 1 and len(self.fold.judges) > 0
 
-def _hold_out(
-    teacher: Teacher, likes: sp.csr_array, projection: FloatArray
-) -> Iterator[tuple[NDArray[np.intp], list[str], FloatArray, sp.csr_array]]:
-    """
-    For each of `_FOLDS` random parts of some items: which they are, names that order ties, the judges' tastes rebuilt without
-    their likes of these items, and these likes.
-    """
-    judges = spread_judges(likes, _USERS)
-    for held in make_folds(likes.shape[1], _FOLDS, np.random.default_rng(0)):
-        liked = sp.csr_array(likes[judges][:, held])
-        yield held, [str(row) for row in held], np.asarray(teacher.users[judges] - liked @ projection[held], np.float32), liked
+    def between(self, kernel: FloatArray) -> FloatArray:
+        """(kept, kept) of an (L, L) kernel."""
+        return np.asarray(kernel[np.ix_(self.kept, self.kept)])
+
+    def predict(self, kernel: FloatArray, ridge: float, teacher: Teacher) -> FloatArray:
+        """
+        (held, F + 1): what the kept landmarks say of those that are held out.
+
+        Args:
+            kernel: (L, L).
+            teacher: of what the fold keeps, or of the kept landmarks alone.
+        """
+        targets = teacher.targets
+        wished = targets if len(targets) == len(self.kept) else targets[self.kept_at]
+        coefficients = solve_calibrated(self.between(kernel), wished, ridge)
+        return np.asarray(kernel[np.ix_(self.held, self.kept)] @ coefficients, np.float32)
+
+    def ndcg(self, kernel: FloatArray, ridge: float, sums: float) -> NDArray[np.floating]:
+        """(P,) of each judge."""
+        teacher = self.fold.teacher
+        users = teacher.add_sums(teacher.users[self.fold.judges], sums)
+        return self.fold.ndcg(users, self.predict(kernel, ridge, teacher), self.held_at)

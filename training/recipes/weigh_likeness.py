@@ -1,71 +1,84 @@
-"""How much what users like beyond the teacher's factors counts: as the items held out for validation are ranked best."""
+"""How much what users like beyond the teacher's factors counts: as new items are ranked best, by the warm ones in parts."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.content import FloatArray
-from model.fold_in import place_users
 from training.progress import Step
-from training.recipes.closed_form import add, solve_positive, write_expert
-from training.recipes.embed import expert_outputs
-from training.recipes.likeness import Likeness
-from training.recipes.trained import Job
-from training.recipes.view_kernels import ViewItems, ViewKernels
-from training.recipes.weigh_kernels import MARGIN, POPULARITY
+from training.recipes.closed_form import add
+from training.recipes.inner_folds import InnerFold, beats, join, mean_of
+from training.recipes.likeness import SMOOTHING, find_likeness
+from training.recipes.view_kernels import KnownKernel, ViewItems, ViewKernels
+from training.recipes.weigh_kernels import Choice, FoldedPart
 
-FACTORS = (2.0, 4.0)
-"""
-What the weight is multiplied by. Where users have much in common it is small at its best, and where each likes something of its
-own it is larger. (The warm items, each as the others predict it, cannot tell: these factors were made of likes of them.)
-"""
-_FOUND = 0.3
-"""NDCG@20 from which on chance brings the whole margin; where less is found, it brings less in proportion."""
+TRIES = 3
+_FACTOR = 3.0
 
 
 def weigh_likeness(
-    job: Job, items: ViewItems, kernels: ViewKernels, ridge: float, likeness: Likeness, start: float, advance: Step
+    items: ViewItems,
+    kernels: ViewKernels,
+    choice: Choice,
+    folds: Sequence[InnerFold],
+    directions: int,
+    start: float,
+    advance: Step,
 ) -> float:
     """
-    The start, or a multiple of it that ranks better by more than chance brings.
+    The start, or more or less of it where that ranks better by more than chance brings.
+
+    Where content tells little of what users like, most of what lies beyond the factors is chance.
 
     Args:
-        items: of the first view, whose experts are written over, and its kernels, weighed.
-        ridge: of the view's regression, here on its landmarks.
+        items: of the first view.
+        kernels: the view's, weighed.
+        choice: the view's.
+        directions: how many lie beyond.
     """
-    weights = [start, *(start * factor for factor in FACTORS)]
-    qualities = []
-    for quality in _judge(job, items, kernels, ridge, likeness, weights):
-        qualities.append(quality)
-        advance(1, f"NDCG@20 {max(qualities):.4f}")
-    best = 0
-    for at in range(1, len(weights)):
-        best = at if qualities[at] > qualities[best] + _margin(job, qualities[best]) else best
-    return weights[best]
+    kernel = add(kernels.whole(items.landmarks))
+    parts = [FoldedPart.of(fold, items.rows[items.landmarks]) for fold in folds]
+    judged = [_predict(part, kernel, choice, directions) for part in parts if part.can_judge]
+
+    def look(weight: float) -> NDArray[np.floating]:
+        found = join([part.ndcg(weight) for part in judged])
+        advance(1, f"NDCG@20 {mean_of(found):.4f}")
+        return found
+
+    at_start, less = look(start), look(start / _FACTOR)
+    if beats(less, at_start, plainer=True):
+        return start / _FACTOR**2 if beats(look(start / _FACTOR**2), less, plainer=True) else start / _FACTOR
+    return start * _FACTOR if beats(look(start * _FACTOR), at_start) else start
 
 
-def _margin(job: Job, found: float) -> float:
-    return float(MARGIN / np.sqrt(len(job.cold.item_ids)) * min(1.0, found / _FOUND))
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What one part's judges are, and what is said of its items."""
+
+    part: FoldedPart
+    users: FloatArray
+    """(P, F + directions)."""
+    predicted: FloatArray
+    """(held, F + directions + 1), where what lies beyond counts 1."""
+    beyond: slice
+    """Its coordinates."""
+
+    def ndcg(self, weight: float) -> NDArray[np.floating]:
+        """(P,) where it counts so much."""
+        scaled = self.predicted.copy()
+        scaled[:, self.beyond] *= weight
+        return self.part.fold.ndcg(self.users, scaled, self.part.held_at)
 
 
-def _judge(
-    job: Job, items: ViewItems, kernels: ViewKernels, ridge: float, likeness: Likeness, weights: list[float]
-) -> Iterator[float]:
-    """NDCG@20 of the closed form on the validation items by each weight."""
+def _predict(part: FoldedPart, kernel: FloatArray, choice: Choice, directions: int) -> _Judged:
+    """Finds what lies beyond the factors of what the fold keeps, by the landmarks alone."""
+    fold = part.fold
+    teacher = fold.teacher.with_sums(choice.sums).of_items(part.kept_at)
+    known, rows = KnownKernel(part.between(kernel)), np.arange(len(part.kept))
+    smoothing = SMOOTHING * choice.ridge
+    likeness = find_likeness(teacher, fold.likes[:, part.kept_at], known, rows, directions=directions, smoothing=smoothing)
     whole = likeness.beside(1.0)
-    _write(items, kernels, ridge, whole.targets)
-    predicted = expert_outputs(items.mixture, job.cold.features).sum(dim=1).numpy()
-    own = whole.items.shape[1] - whole.beyond
-    for weight in weights:
-        scaled = predicted.copy()
-        scaled[:, own:-1] *= weight
-        spread = np.atleast_2d(np.cov(scaled[:, :-1].T, bias=True)).astype(np.float32)
-        yield job.ndcg(place_users(whole.users, POPULARITY, spread), scaled)
-
-
-def _write(items: ViewItems, kernels: ViewKernels, ridge: float, targets: FloatArray) -> None:
-    known = add(kernels.whole(items.landmarks)).astype(np.float64)
-    known[np.diag_indices_from(known)] += ridge
-    solution = solve_positive(known, targets[items.rows[items.landmarks]].astype(np.float64))
-    for expert, encoding in enumerate(items.encodings):
-        write_expert(items.mixture, expert, encoding, items.landmarks, solution)
+    predicted = part.predict(kernel, choice.ridge, whole)
+    return _Judged(part, whole.users[fold.judges], predicted, slice(whole.items.shape[1] - whole.beyond, -1))

@@ -1,0 +1,105 @@
+"""
+The warm items in parts, each as the rest would rank it if it were new: by what the recipe decides how to read a catalogue.
+
+Nothing of a part's likes is known to what ranks it: the teacher is fitted without them. A teacher that has seen them, with the
+likes that judge taken out of its users alone, makes more of its weaker factors than new items will.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from model.content import FloatArray
+from model.fold_in import place_users
+from training.metrics import rank_metrics
+from training.progress import Step
+from training.recipes.teacher import Teacher
+from training.recipes.trained import spread_judges
+from training.recipes.view_kernels import make_folds
+
+FOLDS = 4
+_JUDGES = 1500
+_SURE, _PLAINER = 3.0, 1.0
+"""
+Standard errors that a setting must be better by, and one that says less: many are tried, and judges look at the same items.
+"""
+_POPULARITY = 0.3
+"""The weight of promised popularity while settings are tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class InnerFold:
+    """One part, and what is known without it."""
+
+    held: NDArray[np.intp]
+    """(H,) rising rows of the warm items."""
+    kept: NDArray[np.intp]
+    """(I - H,) the others."""
+    likes: sp.csr_array
+    """(U, I - H) of the others."""
+    teacher: Teacher
+    """Of these likes."""
+    judges: NDArray[np.intp]
+    """(P,) rows of users who like some of the part."""
+    liked: sp.csr_array
+    """(P, H)."""
+
+    def ndcg(self, users: FloatArray, predicted: FloatArray, at: NDArray[np.intp]) -> NDArray[np.floating]:
+        """
+        (P,) NDCG@20 of each judge.
+
+        Args:
+            users: (P, F) the judges, as a teacher has them.
+            predicted: (H', F + 1) embeddings of some of the part.
+            at: (H',) which of it.
+        """
+        spread = np.atleast_2d(np.cov(predicted[:, :-1].T, bias=True)).astype(np.float32)
+        placed = place_users(users, _POPULARITY, spread)
+        names = [str(row) for row in self.held[at]]
+        return rank_metrics(placed, predicted, names, sp.csr_array(self.liked[:, at]), cutoffs=(20,)).values["ndcg@20"]
+
+
+def draw_folds(likes: sp.csr_array, fit: Callable[[sp.csr_array], Teacher], advance: Step) -> list[InnerFold]:
+    """
+    Args:
+        likes: (U, I).
+        fit: from likes to their teacher.
+    """
+    folds = []
+    for held in make_folds(likes.shape[1], FOLDS, np.random.default_rng(0)):
+        folds.append(_hold_out(likes, fit, held))
+        advance(1)
+    return folds
+
+
+def _hold_out(likes: sp.csr_array, fit: Callable[[sp.csr_array], Teacher], held: NDArray[np.intp]) -> InnerFold:
+    kept = np.setdiff1d(np.arange(likes.shape[1]), held).astype(np.intp)
+    known, own = sp.csr_array(likes[:, kept]), sp.csr_array(likes[:, held])
+    judges = spread_judges(own, _JUDGES)
+    return InnerFold(held, kept, known, fit(known), judges, sp.csr_array(own[judges]))
+
+
+def beats(found: NDArray[np.floating], best: NDArray[np.floating], *, plainer: bool = False) -> bool:
+    """
+    Whether a setting is better by more than chance brings, both as the same judges have it.
+
+    Args:
+        plainer: whether it says less than the one that is best so far.
+    """
+    if not len(best):
+        return False
+    more = found - best
+    return bool(more.mean() > (_PLAINER if plainer else _SURE) * more.std() / np.sqrt(len(more)))
+
+
+def join(found: Sequence[NDArray[np.floating]]) -> NDArray[np.floating]:
+    """What the judges of all parts have; empty where there is none."""
+    return np.concatenate([*found, np.empty(0)])
+
+
+def mean_of(values: NDArray[np.floating]) -> float:
+    """0 where there is none."""
+    return float(values.mean()) if len(values) else 0.0
