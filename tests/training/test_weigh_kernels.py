@@ -94,31 +94,36 @@ def test_what_ranks_a_part_knows_nothing_of_its_likes(likes: sp.csr_array, folds
     again = fold(sp.csr_array(changed), factors=KINDS)[0]
     view, kernel = (FoldedPart.of(one, items.rows) for one in (first, again)), np.eye(ITEMS, dtype=np.float32) + 0.5
 
-    before, after = (part.predict(kernel, 1.0, part.fold.teacher) for part in view)
+    before, after = (part.predict(kernel, 1.0, part.fold.teacher.targets[part.kept_at]) for part in view)
 
     np.testing.assert_array_equal(first.teacher.users, again.teacher.users)
     np.testing.assert_array_equal(before, after)
 
 
 def test_each_item_is_judged_once_by_all_who_like_it(likes: sp.csr_array, folds: list[InnerFold]) -> None:
-    held = np.concatenate([one.held for one in folds])
+    items = read(told=1.0)
 
-    assert sorted(held) == list(range(ITEMS))
+    assert sorted(np.concatenate([one.held for one in folds])) == list(range(ITEMS))
     for one in folds:
-        np.testing.assert_array_equal(one.liked.toarray(), likes[one.judges][:, one.held].toarray())
-        np.testing.assert_array_equal(one.likes.toarray(), likes[:, one.kept].toarray())
+        part = FoldedPart.of(one, items.rows)
         assert sorted([*one.held, *one.kept]) == list(range(ITEMS))
+        np.testing.assert_array_equal(one.likes.toarray(), likes[:, one.kept].toarray())
+        np.testing.assert_array_equal(part.liked.toarray(), likes[part.judges][:, one.held].toarray())
+        assert part.liked.nnz == likes[:, one.held].nnz
 
 
-def test_a_view_of_some_items_is_judged_by_them(folds: list[InnerFold]) -> None:
+def test_a_view_of_some_items_is_judged_by_them(likes: sp.csr_array, folds: list[InnerFold]) -> None:
     """Every third item lacks what the view reads."""
     rows = np.flatnonzero(np.arange(ITEMS) % 3 > 0)
 
     for one in folds:
         part = FoldedPart.of(one, rows)
-        np.testing.assert_array_equal(one.held[part.held_at], rows[part.held])
+        assert sorted([*part.held, *part.kept]) == list(range(len(rows)))
+        assert not set(rows[part.kept]) & set(one.held)
+        assert part.names == [str(row) for row in rows[part.held]]
         np.testing.assert_array_equal(one.kept[part.kept_at], rows[part.kept])
-        assert len(part.held) + len(part.kept) == len(rows)
+        np.testing.assert_array_equal(part.liked.toarray(), likes[part.judges][:, rows[part.held]].toarray())
+        assert part.liked.nnz == likes[:, rows[part.held]].nnz
 
 
 def test_no_pass_leaves_everything_as_it_is() -> None:

@@ -12,22 +12,15 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from model.content import FloatArray
-from model.fold_in import place_users
-from training.metrics import rank_metrics
 from training.progress import Step
 from training.recipes.teacher import Teacher
-from training.recipes.trained import spread_judges
 from training.recipes.view_kernels import make_folds
 
 FOLDS = 4
-_JUDGES = 1500
 _SURE, _PLAINER = 3.0, 1.0
 """
 Standard errors that a setting must be better by, and one that says less: many are tried, and judges look at the same items.
 """
-_POPULARITY = 0.3
-"""The weight of promised popularity while settings are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +35,8 @@ class InnerFold:
     """(U, I - H) of the others."""
     teacher: Teacher
     """Of these likes."""
-    judges: NDArray[np.intp]
-    """(P,) rows of users who like some of the part."""
     liked: sp.csr_array
-    """(P, H)."""
-
-    def ndcg(self, users: FloatArray, predicted: FloatArray, at: NDArray[np.intp]) -> NDArray[np.floating]:
-        """
-        (P,) NDCG@20 of each judge.
-
-        Args:
-            users: (P, F) the judges, as a teacher has them.
-            predicted: (H', F + 1) embeddings of some of the part.
-            at: (H',) which of it.
-        """
-        spread = np.atleast_2d(np.cov(predicted[:, :-1].T, bias=True)).astype(np.float32)
-        placed = place_users(users, _POPULARITY, spread)
-        names = [str(row) for row in self.held[at]]
-        return rank_metrics(placed, predicted, names, sp.csr_array(self.liked[:, at]), cutoffs=(20,)).values["ndcg@20"]
+    """(U, H) of the part, which is for judging alone."""
 
 
 def draw_folds(likes: sp.csr_array, fit: Callable[[sp.csr_array], Teacher], advance: Step) -> list[InnerFold]:
@@ -77,9 +54,8 @@ def draw_folds(likes: sp.csr_array, fit: Callable[[sp.csr_array], Teacher], adva
 
 def _hold_out(likes: sp.csr_array, fit: Callable[[sp.csr_array], Teacher], held: NDArray[np.intp]) -> InnerFold:
     kept = np.setdiff1d(np.arange(likes.shape[1]), held).astype(np.intp)
-    known, own = sp.csr_array(likes[:, kept]), sp.csr_array(likes[:, held])
-    judges = spread_judges(own, _JUDGES)
-    return InnerFold(held, kept, known, fit(known), judges, sp.csr_array(own[judges]))
+    known = sp.csr_array(likes[:, kept])
+    return InnerFold(held, kept, known, fit(known), sp.csr_array(likes[:, held]))
 
 
 def beats(found: NDArray[np.floating], best: NDArray[np.floating], *, plainer: bool = False) -> bool:

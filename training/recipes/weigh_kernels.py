@@ -12,16 +12,23 @@ from functools import partial
 from typing import Self, TypeAlias
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from model.content import FloatArray
+from model.fold_in import place_users
+from training.metrics import rank_metrics
 from training.progress import Step
 from training.recipes.calibration import solve_calibrated
 from training.recipes.closed_form import add
 from training.recipes.inner_folds import InnerFold, beats, join, mean_of
-from training.recipes.teacher import Teacher
 from training.recipes.thaw_numbers import STEPS
+from training.recipes.trained import spread_judges
 from training.recipes.view_kernels import ViewItems, ViewKernels
+
+_JUDGES = 1500
+_POPULARITY = 0.3
+"""The weight of promised popularity while settings are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +110,26 @@ class FoldedView:
     def ndcg(self, choice: Choice) -> NDArray[np.floating]:
         """NDCG@20 of each part's judges, one part after the other."""
         kernel = add([np.float32(weight) * kernel for weight, kernel in zip(choice.weights, self._kernels, strict=True)])
-        return join([part.ndcg(kernel, choice.ridge, choice.sums) for part in self._parts if part.can_judge])
+        return join([part.weigh(kernel, choice.ridge, choice.sums) for part in self._parts if part.can_judge])
 
 
 @dataclass(frozen=True, slots=True)
 class FoldedPart:
-    """What an inner fold has of a view's landmarks."""
+    """What an inner fold has of a view's landmarks, and who judges how they are ranked."""
 
     fold: InnerFold
     held: NDArray[np.intp]
-    """Which landmarks the fold holds out."""
-    held_at: NDArray[np.intp]
-    """The same among what the fold holds out."""
+    """(H,) which landmarks the fold holds out."""
+    names: list[str]
+    """Of these, in whose order ties are broken."""
     kept: NDArray[np.intp]
-    """The other landmarks."""
+    """(K,) the other landmarks."""
     kept_at: NDArray[np.intp]
-    """The same among what the fold keeps."""
+    """(K,) the same among what the fold keeps."""
+    judges: NDArray[np.intp]
+    """(P,) rows of users who like some of what is held out."""
+    liked: sp.csr_array
+    """(P, H)."""
 
     @classmethod
     def of(cls, fold: InnerFold, rows: NDArray[np.intp]) -> Self:
@@ -128,32 +139,45 @@ class FoldedPart:
         """
         away = np.isin(rows, fold.held)
         held, kept = np.flatnonzero(away), np.flatnonzero(~away)
-        return cls(fold, held, np.searchsorted(fold.held, rows[held]), kept, np.searchsorted(fold.kept, rows[kept]))
+        liked = sp.csr_array(fold.liked[:, np.searchsorted(fold.held, rows[held])])
+        judges = spread_judges(liked, _JUDGES)
+        names = [str(row) for row in rows[held]]
+        return cls(fold, held, names, kept, np.searchsorted(fold.kept, rows[kept]), judges, sp.csr_array(liked[judges]))
 
     @property
     def can_judge(self) -> bool:
         """Whether there is something to learn from, and something to rank."""
-        return len(self.kept) > 1 and len(self.held) > 1 and len(self.fold.judges) > 0
+        return len(self.kept) > 1 and len(self.held) > 1 and len(self.judges) > 0
 
     def between(self, kernel: FloatArray) -> FloatArray:
-        """(kept, kept) of an (L, L) kernel."""
+        """(K, K) of an (L, L) kernel."""
         return np.asarray(kernel[np.ix_(self.kept, self.kept)])
 
-    def predict(self, kernel: FloatArray, ridge: float, teacher: Teacher) -> FloatArray:
+    def predict(self, kernel: FloatArray, ridge: float, targets: FloatArray) -> FloatArray:
         """
-        (held, F + 1): what the kept landmarks say of those that are held out.
+        (H, F + 1): what the kept landmarks say of those that are held out.
 
         Args:
             kernel: (L, L).
-            teacher: of what the fold keeps, or of the kept landmarks alone.
+            targets: (K, F + 1) of the kept landmarks.
         """
-        targets = teacher.targets
-        wished = targets if len(targets) == len(self.kept) else targets[self.kept_at]
-        coefficients = solve_calibrated(self.between(kernel), wished, ridge)
+        coefficients = solve_calibrated(self.between(kernel), targets, ridge)
         return np.asarray(kernel[np.ix_(self.held, self.kept)] @ coefficients, np.float32)
 
-    def ndcg(self, kernel: FloatArray, ridge: float, sums: float) -> NDArray[np.floating]:
-        """(P,) of each judge."""
+    def weigh(self, kernel: FloatArray, ridge: float, sums: float) -> NDArray[np.floating]:
+        """NDCG@20 of each judge by the fold's teacher, with so much of the sums."""
         teacher = self.fold.teacher
-        users = teacher.add_sums(teacher.users[self.fold.judges], sums)
-        return self.fold.ndcg(users, self.predict(kernel, ridge, teacher), self.held_at)
+        users = teacher.add_sums(teacher.users[self.judges], sums)
+        return self.ndcg(users, self.predict(kernel, ridge, teacher.targets[self.kept_at]))
+
+    def ndcg(self, users: FloatArray, predicted: FloatArray) -> NDArray[np.floating]:
+        """
+        (P,) NDCG@20 of each judge.
+
+        Args:
+            users: (P, F) the judges, as a teacher has them.
+            predicted: (H, F + 1).
+        """
+        spread = np.atleast_2d(np.cov(predicted[:, :-1].T, bias=True)).astype(np.float32)
+        placed = place_users(users, _POPULARITY, spread)
+        return rank_metrics(placed, predicted, self.names, self.liked, cutoffs=(20,)).values["ndcg@20"]

@@ -69,7 +69,7 @@ class _Judged:
         """(P,) where it counts so much."""
         scaled = self.predicted.copy()
         scaled[:, self.beyond] *= weight
-        return self.part.fold.ndcg(self.users, scaled, self.part.held_at)
+        return self.part.ndcg(self.users, scaled)
 
 
 def _predict(part: FoldedPart, kernel: FloatArray, choice: Choice, directions: int) -> _Judged:
@@ -80,5 +80,5 @@ def _predict(part: FoldedPart, kernel: FloatArray, choice: Choice, directions: i
     smoothing = SMOOTHING * choice.ridge
     likeness = find_likeness(teacher, fold.likes[:, part.kept_at], known, rows, directions=directions, smoothing=smoothing)
     whole = likeness.beside(1.0)
-    predicted = part.predict(kernel, choice.ridge, whole)
-    return _Judged(part, whole.users[fold.judges], predicted, slice(whole.items.shape[1] - whole.beyond, -1))
+    predicted = part.predict(kernel, choice.ridge, whole.targets)
+    return _Judged(part, whole.users[part.judges], predicted, slice(whole.items.shape[1] - whole.beyond, -1))
