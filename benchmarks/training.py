@@ -30,7 +30,7 @@ from training.machine import describe_machine
 from training.progress import ConsoleReporter, SilentReporter
 from training.protocols.run import ProtocolConfig, open_arena
 from training.protocols.trial import Cut, draw_trial
-from training.recipes import closed_form, likeness, weigh_kernels
+from training.recipes import calibration, closed_form, likeness
 from training.recipes.paper import PaperNumbers, train_paper
 from training.recipes.thaw import train_thaw
 from training.recipes.thaw_numbers import ThawNumbers
@@ -99,7 +99,7 @@ def note_systems() -> Iterator[Counter[tuple[int, int]]]:
     with ExitStack() as patches:
         for user in (closed_form, likeness):
             patches.enter_context(mock.patch.object(user, "solve_positive", noting))
-        for user in (closed_form, weigh_kernels):
+        for user in (closed_form, calibration):
             patches.enter_context(mock.patch.object(user, "invert_positive", noting_inverse))
         yield found
 
