@@ -85,7 +85,7 @@ def weigh_kernels(
         for scale in _scales(len(start.weights), sums):
             for tried in [scale(best, step), scale(best, 1 / step)]:
                 found = folded.ndcg(tried)
-                best, top = (tried, found) if beats(found, top) else (best, top)
+                best, top = (tried, found) if beats(found, top, plainer=tried.sums > best.sums) else (best, top)
                 advance(1, f"{items.name}, NDCG@20 {mean_of(top):.4f}")
     return best
 
