@@ -20,7 +20,7 @@ from training.recipes.closed_form import add, solve_positive
 from training.recipes.teacher import Teacher, median_spread, pad
 from training.recipes.view_kernels import Kernels
 
-SMOOTHING = 2.0
+SMOOTHING = 6.0
 """The ridge of the smoother, beside that of the view's regression."""
 _SHRINKAGE = 1e-3
 _SMALLEST = 1e-9

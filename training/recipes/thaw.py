@@ -55,6 +55,11 @@ FIRST_WEIGHTS: Mapping[str, float] = MappingProxyType(
 """How much a modality counts in a view of several before they are weighed; 1 for one that is not named here."""
 TOGETHER = "together"
 """The view that reads all kinds of content at once, of an item what it has."""
+MANY_LIKES = 200
+"""
+Likes a warm item from which on regressions begin with the same ridge. With a quarter of them it is twice as much: what an item's
+factors are of chance falls as the root of its likes.
+"""
 _FEWEST = 2
 """Warm items that must have a modality for it to be read."""
 
@@ -221,7 +226,12 @@ def _start(job: Job, items: ViewItems, numbers: ThawNumbers, sums: float) -> Cho
     """Where the weighing of a view begins; a modality by itself counts 1."""
     names = [list(job.specs)[position] for position in items.positions]
     weights = [FIRST_WEIGHTS.get(name, 1.0) if len(names) > 1 else 1.0 for name in names]
-    return Choice(tuple(weights), numbers.ridge, sums)
+    return Choice(tuple(weights), numbers.ridge * _scarcity(job.warm.likes) * sum(weights), sums)
+
+
+def _scarcity(likes: sp.csr_array) -> float:
+    """How much more a ridge must be than where likes are many."""
+    return max(1.0, float(np.sqrt(MANY_LIKES * likes.shape[1] / max(likes.nnz, 1))))
 
 
 def _weigh(items: ViewItems, choice: Choice) -> ViewKernels:

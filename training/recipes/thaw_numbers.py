@@ -28,8 +28,11 @@ class ThawNumbers:
     """
     How widely users' scores by a plain sum of what they like are spread beside those by its projection, where `passes` begins.
     """
-    ridge: float = 2.0
-    """Of every view's regression, where `passes` begins."""
+    ridge: float = 0.6
+    """
+    Of a view's regression, where `passes` begins: beside the sum of the weights of what it reads, where warm items have many
+    likes; more where they have few.
+    """
     passes: int = 3
     """How often sums, ridges, and how much each modality counts in a view, are tried larger and smaller; 0 leaves all alone."""
     landmarks: int = 3072
