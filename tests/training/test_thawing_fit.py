@@ -8,7 +8,7 @@ from model.content import FloatArray
 from model.thawing import Evidence, Thawing
 from training.recipes.audiences import Audiences, Tellers
 from training.recipes.teacher import Teacher, fit_teacher
-from training.recipes.thawing_fit import HeldOut, Origin, fit_thawing
+from training.recipes.thawing_fit import CAUTION, HeldOut, Origin, be_cautious, fit_thawing
 
 
 @pytest.fixture
@@ -78,3 +78,16 @@ def test_people_who_have_nothing_in_common_move_no_item(likes: sp.csr_array, tea
 
     assert moved(likes, teacher, teacher.origin) < 0.15 * own
     assert moved(likes, teacher, None) > 2 * moved(likes, teacher, teacher.origin)
+
+
+@pytest.mark.parametrize(("each", "times"), [(60, 1.0), (20, 1.0), (10, 4.0), (5, 16.0), (1, 400.0)])
+def test_people_are_trusted_less_where_users_have_few_likes(each: int, times: float) -> None:
+    """Users without any say nothing for or against it."""
+    likes = np.zeros((30, 60), np.float32)
+    likes[:20, :each] = 1
+
+    assert be_cautious(sp.csr_array(likes)) == pytest.approx(CAUTION * times)
+
+
+def test_no_likes_at_all_are_no_reason_to_stop() -> None:
+    assert np.isfinite(be_cautious(sp.csr_array((3, 4), dtype=np.float32)))

@@ -18,6 +18,8 @@ EXPOSURE_STRENGTH = 20.0
 """How many exposures that guess is worth."""
 CAUTION = 2.0
 """How much more an audience's tastes are taken to vary than they do: few people are trusted a little less."""
+ENOUGH_LIKES = 20.0
+"""Likes a user from which on that is caution enough; below, it grows with the square of how many times fewer there are."""
 _FEWEST = 5
 """People in the audience of an item that says something of audiences."""
 _HALF = 30.0
@@ -76,7 +78,7 @@ def fit_thawing(likes: sp.csr_array, readings: Tellers, held: HeldOut, origin: O
         scales = origin.scales[heard.rows]
         common -= heard.weighed.T @ (scales * origin.tellers.parts[heard.rows] * heard.counts[:, None])
         common -= audiences.covary(readings, origin.tellers) * (heard.shares @ scales)
-    ratio, basis = scipy.linalg.eigh(alike, CAUTION * within)  # basis' W basis = I, basis' C_rr basis = diag(ratio)
+    ratio, basis = scipy.linalg.eigh(alike, be_cautious(likes) * within)  # basis' W basis = I, basis' C_rr basis = diag(ratio)
     arrays = {
         "thaw_reading": basis,
         "thaw_foretold": heard.slopes @ basis,
@@ -87,6 +89,17 @@ def fit_thawing(likes: sp.csr_array, readings: Tellers, held: HeldOut, origin: O
         "thaw_rate": np.array([EXPOSURE_RATE, EXPOSURE_STRENGTH]),
     }
     return {name: np.asarray(value, np.float32) for name, value in arrays.items()}
+
+
+def be_cautious(likes: sp.csr_array) -> float:
+    """
+    How much more an audience's tastes are taken to vary than they do.
+
+    Users of few likes lie where those few items put them, and these lie where such users put them: an item's people seem to have
+    more in common than they would with those who come to it later.
+    """
+    each = likes.nnz / max(np.count_nonzero(np.diff(likes.indptr)), 1)
+    return float(CAUTION * max(1.0, ENOUGH_LIKES / max(each, 1.0)) ** 2)
 
 
 @dataclass(frozen=True, slots=True)
