@@ -90,4 +90,4 @@ def test_people_are_trusted_less_where_users_have_few_likes(each: int, times: fl
 
 
 def test_no_likes_at_all_are_no_reason_to_stop() -> None:
-    assert np.isfinite(be_cautious(sp.csr_array((3, 4), dtype=np.float32)))
+    assert np.isfinite(be_cautious(sp.csr_array(np.zeros((3, 4), np.float32))))

@@ -98,7 +98,7 @@ def be_cautious(likes: sp.csr_array) -> float:
     Users of few likes lie where those few items put them, and these lie where such users put them: an item's people seem to have
     more in common than they would with those who come to it later.
     """
-    each = likes.nnz / max(np.count_nonzero(np.diff(likes.indptr)), 1)
+    each = likes.nnz / max(int(np.count_nonzero(np.diff(likes.indptr))), 1)
     return float(CAUTION * max(1.0, ENOUGH_LIKES / max(each, 1.0)) ** 2)
 
 
